@@ -1,0 +1,1 @@
+"""Facts: Postgres, its transactions and its migrations."""

@@ -1,0 +1,97 @@
+"""Every way Glimpse says no.
+
+GlimpseError
+├── Invalid               what was sent makes no sense
+│   └── SizeMismatch      other bytes arrived than were announced
+├── Unauthenticated       nobody knows who is asking
+├── Forbidden             it is known who asks, and they may not
+├── NotFound              there is no such thing, or not for this caller
+├── Conflict              not in the state it is in
+│   └── IllegalMove       the lifecycle has no such step
+├── Gone                  it was there when the request began
+├── TooLarge              over a limit
+│   └── StoreFull         no room where bytes are kept
+├── WrongMediaType        a type of body that is not taken here
+├── WrongFormat           bytes that are not of the format they claim
+├── BadRange              a range that the image does not have
+├── HeaderTooLarge        a header field over its limit
+├── Unavailable           something outside does not answer
+├── StoreError            a store could not do what it promised
+└── Fenced                somebody else holds the lease now
+"""
+
+
+class GlimpseError(Exception):
+    """A refusal, or a failure that somebody outside has to know of; its text says what to do about it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Invalid(GlimpseError):
+    """What was sent makes no sense."""
+
+
+class SizeMismatch(Invalid):
+    """Other bytes arrived than were announced."""
+
+
+class Unauthenticated(GlimpseError):
+    """Nobody knows who is asking."""
+
+
+class Forbidden(GlimpseError):
+    """It is known who asks, and they may not."""
+
+
+class NotFound(GlimpseError):
+    """There is no such thing, or not for this caller."""
+
+
+class Conflict(GlimpseError):
+    """The thing is not in a state in which this can be done."""
+
+
+class IllegalMove(Conflict):
+    """The lifecycle has no such step."""
+
+
+class Gone(GlimpseError):
+    """It was there when the request began, and is not any more."""
+
+
+class TooLarge(GlimpseError):
+    """Over a limit."""
+
+
+class StoreFull(TooLarge):
+    """No room where the bytes are kept."""
+
+
+class WrongMediaType(GlimpseError):
+    """A type of body that is not taken here."""
+
+
+class WrongFormat(GlimpseError):
+    """Bytes that are not of the format they claim, or that are not safe to keep."""
+
+
+class BadRange(GlimpseError):
+    """A range that the image does not have."""
+
+
+class HeaderTooLarge(GlimpseError):
+    """A header field over its limit."""
+
+
+class Unavailable(GlimpseError):
+    """Something outside does not answer; the same call may work later."""
+
+
+class StoreError(GlimpseError):
+    """A store could not do what it promised."""
+
+
+class Fenced(GlimpseError):
+    """Somebody else holds the lease now; whoever hears this stops at once and changes nothing."""

@@ -1,0 +1,1 @@
+"""Bytes: where they are kept, and what is measured while they pass."""

@@ -1,0 +1,1 @@
+"""The door for people: routes, then handlers, then actions, then queries."""

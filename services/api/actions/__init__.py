@@ -1,0 +1,1 @@
+"""What the API does, step by step; actions own the transactions."""

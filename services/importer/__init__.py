@@ -1,0 +1,1 @@
+"""Turns a request for bytes into an active image."""

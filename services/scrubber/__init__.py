@@ -1,0 +1,1 @@
+"""Lets images go, and gives them back."""
