@@ -1,0 +1,20 @@
+"""The command `glimpse`: which word leads to which command."""
+
+import typer
+
+from glimpse.commands import db, serve
+
+app = typer.Typer(help="Glimpse, an event-driven image service.", no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(serve.api)
+app.command()(serve.importer)
+app.command()(serve.scrubber)
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

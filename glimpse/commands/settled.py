@@ -1,0 +1,59 @@
+"""How every command comes by its settings, and how a refusal reaches the terminal."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glimpse import settings
+from glimpse.errors import GlimpseError, Invalid
+from glimpse.settings import Settings
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings file (TOML). Default: what GLIMPSE_CONFIG names.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="One setting: section.name=value. May be given several times.")
+]
+
+
+def load(config: Path | None, overrides: list[str] | None) -> Settings:
+    """Read the settings as a command was asked to. Raises Invalid with one line."""
+    return settings.load(config, nested(overrides or []))
+
+
+def nested(assignments: list[str]) -> dict[str, Any]:
+    """Turn `section.name=value` into the tables of a settings file; values are TOML when they can be read so."""
+    result: dict[str, Any] = {}
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals or not path.strip():
+            raise Invalid(f"--set {assignment}: write it as section.name=value")
+        tree: dict[str, Any] = {path.split(".")[-1]: toml_value(value)}
+        for name in reversed(path.split(".")[:-1]):
+            tree = {name: tree}
+        result = settings.merged(result, tree)
+    return result
+
+
+def toml_value(text: str) -> Any:
+    """Read a value as TOML, and as a plain string when it is none."""
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+@contextmanager
+def refusals_in_one_line() -> Iterator[None]:
+    """Print what Glimpse refuses as one line on standard error and leave with 1."""
+    try:
+        yield
+    except GlimpseError as error:
+        print(f"glimpse: {error.message}", file=sys.stderr)
+        raise typer.Exit(1) from None

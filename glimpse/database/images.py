@@ -1,0 +1,136 @@
+"""The image row: locked, moved and written by all three services, always in this one way.
+
+Lock the row, check the move, write, tell: everything that changes an image does so in one transaction that begins
+with `lock`. Whoever holds the row may write all of it.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from glimpse import lifecycle
+from glimpse.database.pool import Reader, Transaction
+from glimpse.errors import NotFound
+from glimpse.image import ImageRow
+from glimpse.lifecycle import Mover
+from schemas.vocabulary import Status, Visibility
+
+
+async def find(reader: Reader, image_id: str) -> ImageRow | None:
+    """Read one image, whatever its status; None when the id was never used, or its row is gone."""
+    row = await reader.fetchrow(
+        """
+        SELECT id, name, owner, status, visibility, protected, os_hidden, container_format, disk_format, min_disk,
+               min_ram, size, virtual_size, checksum, os_hash_algo, os_hash_value, properties, service_properties,
+               tags, stores, version, created_at, updated_at, deleted_at, status_before, purge_after,
+               restore_requested_at, purge_started_at, staged_until
+          FROM images
+         WHERE id = $1
+        """,
+        image_id,
+    )
+    return row and from_record(row)
+
+
+async def find_locked(tx: Transaction, image_id: str) -> ImageRow | None:
+    """Read one image, whatever its status, and hold it until the transaction ends."""
+    row = await tx.fetchrow(
+        """
+        SELECT id, name, owner, status, visibility, protected, os_hidden, container_format, disk_format, min_disk,
+               min_ram, size, virtual_size, checksum, os_hash_algo, os_hash_value, properties, service_properties,
+               tags, stores, version, created_at, updated_at, deleted_at, status_before, purge_after,
+               restore_requested_at, purge_started_at, staged_until
+          FROM images
+         WHERE id = $1
+           FOR UPDATE
+        """,
+        image_id,
+    )
+    return row and from_record(row)
+
+
+async def lock(tx: Transaction, image_id: str) -> ImageRow:
+    """Read one image that clients can see and hold it until the transaction ends. Raises NotFound."""
+    image = await find_locked(tx, image_id)
+    if image is None or image.status in (Status.PENDING_DELETE, Status.DELETED):
+        raise NotFound(f"no image found with ID {image_id}")
+    return image
+
+
+async def save(tx: Transaction, image: ImageRow, *, quietly: bool = False) -> ImageRow:
+    """Write a locked row back as it is given, one version on; `updated_at` moves unless `quietly` (IMG-178).
+
+    The status is not written: only `move` does that.
+    """
+    row = await tx.fetchrow(
+        """
+        UPDATE images
+           SET name = $2, owner = $3, visibility = $4, protected = $5, os_hidden = $6, container_format = $7,
+               disk_format = $8, min_disk = $9, min_ram = $10, size = $11, virtual_size = $12, checksum = $13,
+               os_hash_algo = $14, os_hash_value = $15, properties = $16, service_properties = $17, tags = $18,
+               stores = $19, deleted_at = $20, status_before = $21, purge_after = $22, restore_requested_at = $23,
+               purge_started_at = $24, staged_until = $25, version = version + 1,
+               updated_at = CASE WHEN $26 THEN updated_at ELSE clock_timestamp() END
+         WHERE id = $1
+     RETURNING version, updated_at
+        """,
+        image.id,
+        image.name,
+        image.owner,
+        image.visibility,
+        image.protected,
+        image.os_hidden,
+        image.container_format,
+        image.disk_format,
+        image.min_disk,
+        image.min_ram,
+        image.size,
+        image.virtual_size,
+        image.checksum,
+        image.os_hash_algo,
+        image.os_hash_value,
+        image.properties,
+        image.service_properties,
+        image.tags,
+        image.stores,
+        image.deleted_at,
+        image.status_before,
+        image.purge_after,
+        image.restore_requested_at,
+        image.purge_started_at,
+        image.staged_until,
+        quietly,
+    )
+    return _as_written(image, row)
+
+
+async def move(tx: Transaction, image: ImageRow, target: Status, mover: Mover) -> ImageRow:
+    """Take a locked image to another status, one version on. Raises IllegalMove."""
+    lifecycle.check(image.status, target, mover)
+    row = await tx.fetchrow(
+        """
+        UPDATE images
+           SET status = $2, version = version + 1, updated_at = clock_timestamp()
+         WHERE id = $1
+     RETURNING version, updated_at
+        """,
+        image.id,
+        target,
+    )
+    return _as_written(replace(image, status=target), row)
+
+
+def from_record(record: Any) -> ImageRow:
+    """Make an ImageRow of a record that has its columns."""
+    values = dict(record.items())
+    values["status"] = Status(values["status"])
+    values["visibility"] = Visibility(values["visibility"])
+    if values.get("status_before"):
+        values["status_before"] = Status(values["status_before"])
+    return ImageRow(**values)
+
+
+def _as_written(image: ImageRow, row: Any) -> ImageRow:
+    version: int = row["version"]
+    updated_at: datetime = row["updated_at"]
+    return replace(image, version=version, updated_at=updated_at)

@@ -1,0 +1,89 @@
+"""An image inside the house, and how it looks to those outside."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.vocabulary import Status, Visibility
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One row of `images`, with the columns' names."""
+
+    id: str
+    name: str | None
+    owner: str | None
+    status: Status
+    visibility: Visibility
+    protected: bool
+    os_hidden: bool
+    container_format: str | None
+    disk_format: str | None
+    min_disk: int
+    min_ram: int
+    size: int | None
+    virtual_size: int | None
+    checksum: str | None
+    os_hash_algo: str | None
+    os_hash_value: str | None
+    properties: dict[str, str]
+    """What users made (IMG-181)."""
+    service_properties: dict[str, str]
+    """What the house made: `os_glance_*` and `os_glimpse_*` (IMG-202, IMG-723)."""
+    tags: list[str]
+    stores: list[str]
+    """The stores that hold a whole copy, in the order in which they got it."""
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+    status_before: Status | None = None
+    """What a restore gives back (IMG-716)."""
+    purge_after: datetime | None = None
+    restore_requested_at: datetime | None = None
+    purge_started_at: datetime | None = None
+    staged_until: datetime | None = field(default=None)
+    """Until when staged bytes of a failed import can be used again (IMG-721)."""
+
+
+HIDDEN = frozenset({"os_glance_stage_host", "os_glance_hash_op_host"})
+"""Service properties that are never shown (IMG-205)."""
+
+
+def document(image: ImageRow) -> dict[str, Any]:
+    """Show an image as the API does (section 6 of the contract), without locations; `stores` when it has any."""
+    shown: dict[str, Any] = dict(image.properties)
+    shown.update({name: value for name, value in image.service_properties.items() if name not in HIDDEN})
+    shown.update(
+        id=image.id,
+        name=image.name,
+        status=image.status,
+        visibility=image.visibility,
+        protected=image.protected,
+        os_hidden=image.os_hidden,
+        owner=image.owner,
+        container_format=image.container_format,
+        disk_format=image.disk_format,
+        min_disk=image.min_disk,
+        min_ram=image.min_ram,
+        size=image.size,
+        virtual_size=image.virtual_size,
+        checksum=image.checksum,
+        os_hash_algo=image.os_hash_algo,
+        os_hash_value=image.os_hash_value,
+        created_at=timestamp(image.created_at),
+        updated_at=timestamp(image.updated_at),
+        tags=image.tags,
+        self=f"/v2/images/{image.id}",
+        file=f"/v2/images/{image.id}/file",
+        schema="/v2/schemas/image",
+    )
+    if image.stores:
+        shown["stores"] = ",".join(image.stores)
+    return shown
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a time as the API does: UTC, whole seconds, `Z` (IMG-177)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,78 @@
+"""Run the loops of a process together, and stop them together.
+
+SIGTERM and SIGINT set one event; loops finish what is in their hands. The first loop that fails takes the process
+down: whoever runs it starts another.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+log = structlog.get_logger()
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+"""Something that goes on until the event is set."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Something that is looked after every so often; `run_once` returns how many things it did."""
+
+    name: str
+    run_once: Callable[[], Awaitable[int]]
+    every: timedelta
+
+
+async def follow(sweep: Sweep, stop: asyncio.Event) -> None:
+    """Run one sweep on its timetable until asked to stop."""
+    while not stop.is_set():
+        done = await sweep.run_once()
+        if done:
+            log.info("swept", sweep=sweep.name, done=done)
+        await pause(stop, sweep.every)
+
+
+async def pause(stop: asyncio.Event, wait: timedelta) -> None:
+    """Wait for a while, or until asked to stop."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), wait.total_seconds())
+
+
+async def run(loops: dict[str, Loop], stop: asyncio.Event) -> None:
+    """Run every loop until `stop` is set or one of them fails; then stop the others and raise what went wrong."""
+    tasks = [asyncio.create_task(_guarded(loop, stop), name=name) for name, loop in loops.items()]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _guarded(loop: Loop, stop: asyncio.Event) -> None:
+    try:
+        await loop(stop)
+    except BaseException:
+        stop.set()
+        raise
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Let SIGTERM and SIGINT set `stop`."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+def say_ready() -> None:
+    """Tell whoever started this process that it serves: one line on the descriptor that GLIMPSE_READY_FD names."""
+    descriptor = os.environ.pop("GLIMPSE_READY_FD", None)
+    if descriptor is not None:
+        with contextlib.suppress(OSError):
+            os.write(int(descriptor), b"ready\n")
+            os.close(int(descriptor))

@@ -1,0 +1,43 @@
+"""What a process writes down about itself: log lines, with the ids that follow a request through the house."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from glimpse import settings
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(log: settings.Log, service: str) -> None:
+    """Send every line of this process, libraries included, to standard error in the form the settings ask for."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if log.format == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log.level]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_meta, renderer])
+    )
+    logging.basicConfig(level=max(LEVELS[log.level], logging.WARNING), handlers=[handler], force=True)
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def _drop_meta(_logger: Any, _name: str, line: Any) -> Any:
+    line.pop("_record", None)
+    line.pop("_from_structlog", None)
+    return line

@@ -1,0 +1,8 @@
+"""Where the api is put together: settings, then ports, then loops; the only place that constructs things."""
+
+from glimpse.settings import Settings
+
+
+def serve(settings: Settings) -> None:
+    """Run the api until it is asked to stop."""
+    raise NotImplementedError(settings)
