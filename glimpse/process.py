@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -22,26 +22,33 @@ Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Sweep:
-    """Something that is looked after every so often; `run_once` returns how many things it did."""
+    """Something that is looked after every so often, and at once when woken; `run_once` returns how much it did."""
 
     name: str
     run_once: Callable[[], Awaitable[int]]
     every: timedelta
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def follow(sweep: Sweep, stop: asyncio.Event) -> None:
     """Run one sweep on its timetable until asked to stop."""
     while not stop.is_set():
+        sweep.wake.clear()  # before the look: what comes during it is looked at again
         done = await sweep.run_once()
         if done:
             log.info("swept", sweep=sweep.name, done=done)
-        await pause(stop, sweep.every)
+        await pause(stop, sweep.every, sweep.wake)
 
 
-async def pause(stop: asyncio.Event, wait: timedelta) -> None:
-    """Wait for a while, or until asked to stop."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), wait.total_seconds())
+async def pause(stop: asyncio.Event, wait: timedelta, wake: asyncio.Event | None = None) -> None:
+    """Wait for a while, or until asked to stop or woken."""
+    waiting = [asyncio.create_task(event.wait()) for event in (stop, wake) if event is not None]
+    try:
+        await asyncio.wait(waiting, timeout=wait.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def run(loops: dict[str, Loop], stop: asyncio.Event) -> None:
