@@ -1,0 +1,76 @@
+"""The configured stores, by name."""
+
+from collections.abc import Iterable, Mapping
+
+from glimpse import settings
+from glimpse.errors import Invalid, NotFound
+from glimpse.stores.filesystem import FilesystemStore
+from glimpse.stores.store import Store
+from schemas.vocabulary import STAGING
+
+RESERVED = "os_glance_"
+
+
+class Catalog:
+    """Every store of a deployment, staging included."""
+
+    def __init__(self, stores: Mapping[str, Store], staging: Store, default: str) -> None:
+        self._stores = dict(stores)
+        self._staging = staging
+        self.default = default
+
+    def get(self, name: str) -> Store:
+        """Return a store, or staging. Raises NotFound when no store has the name."""
+        if name == STAGING:
+            return self._staging
+        try:
+            return self._stores[name]
+        except KeyError:
+            raise NotFound(f"there is no store {name}; there are {', '.join(self._stores)}") from None
+
+    @property
+    def staging(self) -> Store:
+        """The store that staged bytes wait in."""
+        return self._staging
+
+    @property
+    def names(self) -> list[str]:
+        """The names that users may say, in configured order (IMG-254)."""
+        return list(self._stores)
+
+    def listed(self) -> list[Store]:
+        """Return the stores that users see, in configured order."""
+        return list(self._stores.values())
+
+    def all(self) -> list[Store]:
+        """Return every store, staging last."""
+        return [*self._stores.values(), self._staging]
+
+    def by_weight(self, names: Iterable[str]) -> list[str]:
+        """Sort the names of copies in the order in which they are read (IMG-439); unknown stores weigh nothing."""
+        return sorted(names, key=lambda name: -self._stores[name].weight if name in self._stores else 0)
+
+
+def open_catalog(configured: settings.Settings) -> Catalog:
+    """Open every configured store. Raises Invalid when two share a directory, StoreError when one can not be used."""
+    if not configured.stores:
+        raise Invalid("no store is configured: add a section [stores.NAME] with its paths")
+    reserved = [name for name in configured.stores if name.startswith(RESERVED)]
+    if reserved:
+        raise Invalid(f"{reserved[0]} is no name for a store: names that begin with {RESERVED} are reserved (OP-55)")
+    stores = {name: FilesystemStore(name, options) for name, options in configured.stores.items()}
+    staging = FilesystemStore(STAGING, configured.staging)
+    _refuse_shared_directories([*stores.values(), staging])
+    for store in (*stores.values(), staging):
+        store.open()
+    return Catalog(stores, staging, configured.main_store)
+
+
+def _refuse_shared_directories(stores: Iterable[FilesystemStore]) -> None:
+    owners: dict[str, str] = {}
+    for store in stores:
+        for directory in store.directories:
+            path = str(directory.path.resolve())
+            if path in owners:
+                raise Invalid(f"stores {owners[path]} and {store.name} share {path}: give each its own (OP-57)")
+            owners[path] = store.name

@@ -1,0 +1,279 @@
+"""Bytes in files. Needs directories that the process can read and write, on a filesystem with `fsync`, hard links and
+atomic `rename`; every process that uses the store must see the same directories.
+
+    <directory>/.glimpse-store        which store this directory belongs to
+    <directory>/<key>                 whole, synced bytes; written once
+    <directory>/.part/<random>        bytes on their way; what a crash leaves here is listed, and deleted like any key
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from glimpse import settings
+from glimpse.errors import Conflict, Invalid, NotFound, StoreError, StoreFull
+from glimpse.stores.store import StoredObject
+
+MARKER = ".glimpse-store"
+PART = ".part"
+READ_SIZE = 1024 * 1024
+WRITE_SIZE = 1024 * 1024
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class FilesystemStore:
+    """A store of files in one or several directories."""
+
+    kind = "file"
+    read_only = False
+
+    def __init__(self, name: str, options: settings.Store | settings.Staging) -> None:
+        self.name = name
+        self.weight: int = getattr(options, "weight", 0)
+        self.description: str | None = getattr(options, "description", None)
+        self.directories = tuple(options.paths)
+
+    def open(self) -> None:
+        """Make the directories and mark them as this store's. Raises StoreError when they are another one's."""
+        for directory in self.directories:
+            with _failures(f"store {self.name}"):
+                (directory.path / PART).mkdir(parents=True, exist_ok=True)
+                _mark(directory.path / MARKER, self.name)
+
+    async def write(self, key: str, chunks: AsyncIterable[bytes]) -> int:
+        """See Store.write."""
+        _check_key(key)
+        directory = await asyncio.to_thread(self._roomiest)
+        part = directory / PART / secrets.token_hex(16)
+        file = await asyncio.to_thread(self._begin, part, key)
+        try:
+            kept = await _fill(file, chunks)
+            await asyncio.to_thread(_finish, file, part, directory / key)
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(_abandon, file, part))
+            raise
+        return kept
+
+    async def read(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """See Store.read."""
+        path = await asyncio.to_thread(self._existing, key)
+        if path is None:
+            raise NotFound(f"store {self.name} has no {key}")
+        left = length
+        with _failures(f"store {self.name}"):
+            file = await asyncio.to_thread(path.open, "rb", buffering=0)
+            try:
+                await asyncio.to_thread(file.seek, offset)
+                while left is None or left > 0:
+                    chunk = await asyncio.to_thread(file.read, READ_SIZE if left is None else min(READ_SIZE, left))
+                    if not chunk:
+                        if left is not None:
+                            raise StoreError(f"store {self.name} holds less of {key} than was asked for")
+                        return
+                    left = None if left is None else left - len(chunk)
+                    yield chunk
+            finally:
+                await asyncio.to_thread(file.close)
+
+    async def size(self, key: str) -> int | None:
+        """See Store.size."""
+        path = await asyncio.to_thread(self._existing, key)
+        return None if path is None else (await asyncio.to_thread(path.stat)).st_size
+
+    async def delete(self, key: str) -> None:
+        """See Store.delete."""
+        if not key.startswith(f"{PART}/"):
+            _check_key(key)
+        await asyncio.to_thread(self._delete, key)
+
+    async def list_objects(self) -> AsyncIterator[StoredObject]:
+        """See Store.list_objects."""
+        for directory in self.directories:
+            walk = self._walk(directory.path)
+            while page := await asyncio.to_thread(_next_page, walk):
+                for stored in page:
+                    yield stored
+
+    async def check(self) -> None:
+        """See Store.check: every directory is there, ours, and takes a file."""
+        await asyncio.to_thread(self._check)
+
+    async def free_bytes(self) -> int | None:
+        """See Store.free_bytes."""
+        return await asyncio.to_thread(lambda: max(_free(directory.path) for directory in self.directories))
+
+    def url(self, key: str) -> str:
+        """See Store.url."""
+        path = self._existing(key) or self.directories[0].path / key
+        return f"file://{path.absolute()}"
+
+    def local_path(self, key: str) -> Path | None:
+        """See Store.local_path."""
+        return self._existing(key)
+
+    def properties(self) -> dict[str, Any]:
+        """See Store.properties."""
+        paths = [str(directory.path) for directory in self.directories]
+        return {
+            "data_dir": paths[0] if len(paths) == 1 else paths,
+            "chunk_size": WRITE_SIZE,
+            "thin_provisioning": False,
+        }
+
+    def _roomiest(self) -> Path:
+        """Pick the directory to write to: the highest priority first, the most free space among equals."""
+        with _failures(f"store {self.name}"):
+            best = max(self.directories, key=lambda directory: (directory.priority, _free(directory.path)))
+        return best.path
+
+    def _begin(self, part: Path, key: str) -> BinaryIO:
+        if self._existing(key) is not None:
+            raise Conflict(f"store {self.name} has {key} already: a key is written once")
+        with _failures(f"store {self.name}"):
+            part.parent.mkdir(exist_ok=True)
+            return part.open("xb", buffering=0)
+
+    def _existing(self, key: str) -> Path | None:
+        _check_key(key)
+        return next((found for each in self.directories if (found := each.path / key).is_file()), None)
+
+    def _delete(self, key: str) -> None:
+        for directory in self.directories:
+            path = directory.path / key
+            with _failures(f"store {self.name}"):
+                try:
+                    path.unlink()
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                _sync_folder(path.parent)
+                if path.parent not in (directory.path, directory.path / PART):
+                    with contextlib.suppress(OSError):  # another key is still in it, or was just put there
+                        path.parent.rmdir()
+
+    def _check(self) -> None:
+        for directory in self.directories:
+            with _failures(f"store {self.name}"):
+                _mark(directory.path / MARKER, self.name)
+                if not os.access(directory.path / PART, os.W_OK | os.X_OK):
+                    raise StoreError(f"store {self.name} can not write to {directory.path}: check its permissions")
+
+    def _walk(self, root: Path) -> Iterator[StoredObject]:
+        for folder, _folders, names in os.walk(root):
+            for name in names:
+                path = Path(folder) / name
+                if path == root / MARKER:
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    stat = path.stat()
+                    modified_at = datetime.fromtimestamp(stat.st_mtime, UTC)
+                    yield StoredObject(str(path.relative_to(root)), stat.st_size, modified_at)
+
+
+async def _fill(file: BinaryIO, chunks: AsyncIterable[bytes]) -> int:
+    """Write chunks in pieces of about WRITE_SIZE, while the next ones arrive; return how many bytes."""
+    kept, waiting, held = 0, list[bytes](), 0
+    writing: asyncio.Future[None] | None = None
+    try:
+        async for chunk in chunks:
+            waiting.append(chunk)
+            held += len(chunk)
+            if held >= WRITE_SIZE:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(asyncio.to_thread(_write, file, waiting))
+                kept, waiting, held = kept + held, [], 0
+        if writing is not None:
+            await writing
+        await asyncio.to_thread(_write, file, waiting)
+        return kept + held
+    finally:
+        if writing is not None and not writing.done():
+            await asyncio.wait([writing])  # a thread can not be called back; the file must outlive it
+
+
+def _write(file: BinaryIO, chunks: Sequence[bytes]) -> None:
+    with _failures("the file store"):
+        for begin in range(0, len(chunks), 512):  # as many as one writev takes, and some
+            pieces = [memoryview(chunk) for chunk in chunks[begin : begin + 512]]
+            while pieces:
+                written = os.writev(file.fileno(), pieces)
+                while pieces and written >= len(pieces[0]):
+                    written -= len(pieces.pop(0))
+                if written:
+                    pieces[0] = pieces[0][written:]
+
+
+def _finish(file: BinaryIO, part: Path, target: Path) -> None:
+    """Make written bytes durable under their name, unless that is taken."""
+    with _failures("the file store"):
+        os.fsync(file.fileno())
+        file.close()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(part, target)  # unlike rename, this never replaces
+        except FileExistsError:
+            raise Conflict(f"{target.name} is written already: a key is written once") from None
+        except FileNotFoundError:  # its folder went with another key just now
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(part, target)
+        part.unlink()
+        _sync_folder(target.parent)
+        _sync_folder(target.parent.parent)
+
+
+def _abandon(file: BinaryIO, part: Path) -> None:
+    file.close()
+    part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _mark(marker: Path, name: str) -> None:
+    try:
+        with marker.open("x") as file:
+            file.write(f"{name}\n")
+    except FileExistsError:
+        owner = marker.read_text().strip()
+        if owner != name:
+            raise StoreError(
+                f"{marker.parent} belongs to store {owner}, not to {name}: give each store a directory of its own"
+            ) from None
+
+
+def _free(path: Path) -> int:
+    stat = os.statvfs(path)
+    return stat.f_bavail * stat.f_frsize
+
+
+def _next_page(walk: Iterator[StoredObject]) -> list[StoredObject]:
+    return [stored for _number, stored in zip(range(1000), walk, strict=False)]
+
+
+def _check_key(key: str) -> None:
+    """Refuse what would leave the store's directories. Raises Invalid."""
+    parts = key.split("/")
+    if not key or "\0" in key or any(part in ("", ".", "..") or part.startswith(".") for part in parts):
+        raise Invalid(f"{key!r} is no key: parts between slashes, none empty, none with a dot in front")
+
+
+@contextlib.contextmanager
+def _failures(who: str) -> Iterator[None]:
+    """Tell what the operating system says in the words of the house."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise StoreFull(f"{who} is full: free some space, or add some") from error
+        raise StoreError(f"{who}: {error.strerror or error} ({error.filename or 'no file'})") from error
