@@ -5,7 +5,6 @@ with `lock`. Whoever holds the row may write all of it.
 """
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from glimpse import lifecycle
@@ -58,23 +57,21 @@ async def lock(tx: Transaction, image_id: str) -> ImageRow:
 
 
 async def save(tx: Transaction, image: ImageRow, *, quietly: bool = False) -> ImageRow:
-    """Write a locked row back as it is given, one version on; `updated_at` moves unless `quietly` (IMG-178).
-
-    The status is not written: only `move` does that.
-    """
+    """Write a locked row back as it is given, one version on; `updated_at` moves unless `quietly` (IMG-178)."""
     row = await tx.fetchrow(
         """
         UPDATE images
-           SET name = $2, owner = $3, visibility = $4, protected = $5, os_hidden = $6, container_format = $7,
-               disk_format = $8, min_disk = $9, min_ram = $10, size = $11, virtual_size = $12, checksum = $13,
-               os_hash_algo = $14, os_hash_value = $15, properties = $16, service_properties = $17, tags = $18,
-               stores = $19, deleted_at = $20, status_before = $21, purge_after = $22, restore_requested_at = $23,
-               purge_started_at = $24, staged_until = $25, version = version + 1,
-               updated_at = CASE WHEN $26 THEN updated_at ELSE clock_timestamp() END
+           SET status = $2, name = $3, owner = $4, visibility = $5, protected = $6, os_hidden = $7,
+               container_format = $8, disk_format = $9, min_disk = $10, min_ram = $11, size = $12, virtual_size = $13,
+               checksum = $14, os_hash_algo = $15, os_hash_value = $16, properties = $17, service_properties = $18,
+               tags = $19, stores = $20, deleted_at = $21, status_before = $22, purge_after = $23,
+               restore_requested_at = $24, purge_started_at = $25, staged_until = $26, version = version + 1,
+               updated_at = CASE WHEN $27 THEN updated_at ELSE clock_timestamp() END
          WHERE id = $1
      RETURNING version, updated_at
         """,
         image.id,
+        image.status,
         image.name,
         image.owner,
         image.visibility,
@@ -101,23 +98,13 @@ async def save(tx: Transaction, image: ImageRow, *, quietly: bool = False) -> Im
         image.staged_until,
         quietly,
     )
-    return _as_written(image, row)
+    return replace(image, version=row["version"], updated_at=row["updated_at"])
 
 
 async def move(tx: Transaction, image: ImageRow, target: Status, mover: Mover) -> ImageRow:
-    """Take a locked image to another status, one version on. Raises IllegalMove."""
+    """Take a locked image to another status, and write everything else of the row as given. Raises IllegalMove."""
     lifecycle.check(image.status, target, mover)
-    row = await tx.fetchrow(
-        """
-        UPDATE images
-           SET status = $2, version = version + 1, updated_at = clock_timestamp()
-         WHERE id = $1
-     RETURNING version, updated_at
-        """,
-        image.id,
-        target,
-    )
-    return _as_written(replace(image, status=target), row)
+    return await save(tx, replace(image, status=target))
 
 
 def from_record(record: Any) -> ImageRow:
@@ -128,9 +115,3 @@ def from_record(record: Any) -> ImageRow:
     if values.get("status_before"):
         values["status_before"] = Status(values["status_before"])
     return ImageRow(**values)
-
-
-def _as_written(image: ImageRow, row: Any) -> ImageRow:
-    version: int = row["version"]
-    updated_at: datetime = row["updated_at"]
-    return replace(image, version=version, updated_at=updated_at)
