@@ -58,7 +58,7 @@ class Measure:
         return self._seen
 
     async def passing(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        """Yield every chunk. Raises TooLarge, SizeMismatch and WrongFormat as soon as they are known, Invalid at the end."""
+        """Yield each chunk. Raises TooLarge, SizeMismatch, WrongFormat once they are known, Invalid at the end."""
         lanes = [_Lane(hasher) for hasher in self._hashers.values()]
         batch, held = list[bytes](), 0
         try:

@@ -1,0 +1,1 @@
+"""Small commands for those who work on Glimpse; nothing here is installed with it."""

@@ -1,0 +1,43 @@
+"""What the pages tell people to type exists, and what they point at is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts import conformance
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path.relative_to(ROOT)
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    if "contract" not in path.parts
+)
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_make_target_that_is_named_exists(page: Path) -> None:
+    named = set(re.findall(r"(?:^|`|\$ )make ([a-z]+)\b", (ROOT / page).read_text(), re.MULTILINE))
+    assert not named - TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_into_the_repository_leads_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall((ROOT / page).read_text()) if "://" not in link]
+    assert not [link for link in links if not (ROOT / page.parent / link).exists()]
+
+
+def test_help_lists_every_target() -> None:
+    described = set(re.findall(r"^([a-z]+):.*## \S", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert described == TARGETS
+
+
+def test_tests_cite_only_rules_that_exist() -> None:
+    assert conformance.look(ROOT).mistakes() == []
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    numbers = [int(path.name[:4]) for path in sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))
