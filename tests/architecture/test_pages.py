@@ -14,12 +14,13 @@ PAGES = sorted(
     if "contract" not in path.parts
 )
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+TYPED = re.compile(r"(?:^|`|; |&& )make ([a-z]+)(?=`|\s*#|\s*$| ARGS=)", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_make_target_that_is_named_exists(page: Path) -> None:
-    named = set(re.findall(r"(?:^|`|\$ )make ([a-z]+)\b", (ROOT / page).read_text(), re.MULTILINE))
+    named = set(TYPED.findall((ROOT / page).read_text()))
     assert not named - TARGETS
 
 
