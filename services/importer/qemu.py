@@ -32,7 +32,13 @@ WRONG_COUNTS = re.compile(
 PER_CENT = re.compile(rb"\((\d+\.\d+)/100%\)")
 DESCRIPTOR = re.compile(r"'?/proc/self/fd/\d+'?")
 NO_ROOM = (b"No space left on device", b"Disk quota exceeded")
-NO_MEMORY = (b"Cannot allocate memory", b"failed to allocate", b"failed to map", b"Resource temporarily unavailable")
+NO_MEMORY = (
+    b"cannot allocate memory",
+    b"could not allocate",
+    b"failed to allocate",
+    b"failed to map",
+    b"resource temporarily unavailable",
+)  # whoever notices first says it in their own words
 TOO_LARGE = b"File too large"
 
 
@@ -152,7 +158,7 @@ def _judge(outcome: Outcome, verb: str, limits: Limits) -> None:
         raise StoreFull(f"the result would be larger than {limits.file_bytes} bytes")
     if any(sign in outcome.stderr for sign in NO_ROOM):
         raise StoreFull(f"no room to work on the image: {told}")
-    if any(sign in outcome.stderr for sign in NO_MEMORY):
+    if any(sign in outcome.stderr.lower() for sign in NO_MEMORY):
         raise Unavailable(f"qemu-img {verb} was stopped at its limit of memory: {told}")
     if outcome.status < 0:
         raise WrongFormat(f"qemu-img {verb} broke down over the image (signal {-outcome.status}): {told}")
