@@ -40,7 +40,7 @@ conformance: .venv/dev .venv/glimpse ## Say which rules of docs/contract the tes
 
 lock: ## Pin what pyproject.toml asks for, with hashes (needs uv)
 	$(LOCK) --extra postgres --group build -o requirements/runtime.txt
-	$(LOCK) --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) --extra postgres --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
 
 clean: ## Remove what was installed and cached
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

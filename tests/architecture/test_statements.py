@@ -64,12 +64,23 @@ def test_no_statement_is_built_from_strings() -> None:
     assert not [found.place for found in statements() if found.is_composed and not found.place.startswith(COMPOSED)]
 
 
-def test_only_a_move_writes_the_status_of_an_image() -> None:
-    writes = [
-        found for found in statements() if any(re.search(r"\bstatus\s*=", set_) for set_ in SETS.findall(found.sql))
+def test_whoever_writes_the_status_of_an_image_asks_the_lifecycle_first() -> None:
+    writers = {
+        f"{path.relative_to(ROOT)} {node.name}": "lifecycle.check(" in ast.unparse(node)
+        for folder in ("glimpse", "services")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _writes_status(node)
+    }
+    assert writers.pop("glimpse/database/images.py save") is False  # it is what `move` writes with, after asking
+    assert all(writers.values()), writers
+
+
+def _writes_status(function: ast.AST) -> bool:
+    texts = [
+        part.value for part in ast.walk(function) if isinstance(part, ast.Constant) and isinstance(part.value, str)
     ]
-    assert writes
-    assert not [found.place for found in writes if not found.place.startswith("glimpse/database/images.py")]
+    return any(re.search(r"\bstatus\s*=", assignments) for text in texts for assignments in SETS.findall(text))
 
 
 @pytest.mark.parametrize(
