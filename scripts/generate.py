@@ -1,16 +1,27 @@
 """Write every file that is made from the code; `make schemas` runs it, and a test holds each file against its maker."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from scripts import lifecycle
+from scripts import configuration, exports, lifecycle
 
 ROOT = Path(__file__).parent.parent
+ONLY_GENERATED = ("schemas/json",)
+"""Folders in which nothing is written by hand: what is not made any more is removed."""
 
-GENERATED: dict[str, Callable[[], str]] = {
-    "docs/lifecycle.md": lifecycle.page,
-}
-"""What is generated, and what makes its text. A new one is one line here."""
+
+def made() -> dict[str, str]:
+    """Return the text of every generated file, by its name. What is new is one line here."""
+    return {
+        "docs/lifecycle.md": lifecycle.page(),
+        "docs/configuration.md": configuration.page(),
+        **exports.event_schemas(),
+    }
+
+
+def left_over() -> list[Path]:
+    """Return the files that nothing makes any more."""
+    kept = {ROOT / name for name in made()}
+    return [path for folder in ONLY_GENERATED for path in sorted((ROOT / folder).iterdir()) if path not in kept]
 
 
 def main() -> None:
@@ -21,11 +32,9 @@ def main() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             print(f"wrote {name}")
-
-
-def made() -> dict[str, str]:
-    """Return the text of every generated file."""
-    return {name: make() for name, make in GENERATED.items()}
+    for path in left_over():
+        path.unlink()
+        print(f"removed {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
