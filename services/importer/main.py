@@ -1,8 +1,57 @@
 """Where the importer is put together: settings, then ports, then loops; the only place that constructs things."""
 
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import uvloop
+
+from glimpse import process
+from glimpse.database import migrate
+from glimpse.database.pool import Database
+from glimpse.process import Loop, Sweep
 from glimpse.settings import Settings
+from glimpse.stores import catalog
+from services.importer import jobs
+from services.importer.ports import Ports, scratch_root
+from services.importer.scratch import Scratch
+
+SWEEP_SCRATCH = timedelta(hours=1)
 
 
 def serve(settings: Settings) -> None:
     """Run the importer until it is asked to stop."""
-    raise NotImplementedError(settings)
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    process.stop_on_signals(stop)
+    async with opened(settings) as ports:
+        process.say_ready()
+        await process.run(loops(ports), stop)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Ports]:
+    """Open what the importer needs, and close it in reverse order."""
+    async with contextlib.AsyncExitStack() as stack:
+        database = await Database.open(settings.postgres)
+        stack.push_async_callback(database.close)
+        await migrate.require_head(settings.postgres.dsn.get_secret_value())
+        scratch = Scratch(scratch_root(settings), settings.import_.scratch_bytes)
+        stack.push_async_callback(scratch.close)
+        worker = f"{socket.gethostname()}-{secrets.token_hex(6)}"
+        yield Ports(database, catalog.open_catalog(settings), scratch, settings, worker)
+
+
+def loops(ports: Ports) -> dict[str, Loop]:
+    """Return what runs side by side: tasks, and the clean-up after importers that died."""
+    swept = Sweep("scratch", ports.scratch.sweep, SWEEP_SCRATCH)
+    return {
+        "tasks": lambda stop: jobs.follow(ports, stop),
+        "scratch": lambda stop: process.follow(swept, stop),
+    }

@@ -1,0 +1,1 @@
+"""What a job goes through, one file for each step."""

@@ -1,0 +1,108 @@
+"""Last step: everything that a success changes, in one transaction."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from glimpse.database import images
+from glimpse.database.pool import Transaction
+from glimpse.errors import Conflict, Gone
+from glimpse.image import ImageRow, document
+from glimpse.lifecycle import Mover
+from schemas.events import ImageActivated, ImageUpdated
+from schemas.vocabulary import GONE, ImportMethod, Status
+from services.importer import queries
+from services.importer.ports import Ports
+from services.importer.work import Job, Kept
+
+FAILED = "os_glance_failed_import"
+IMPORTING_TO = "os_glance_importing_to_stores"
+LOCK = "os_glance_import_task"
+ERROR = "os_glimpse_import_error"
+SOURCE = "os_glimpse_source_"
+
+
+async def finish(ports: Ports, job: Job) -> Job:
+    """Make the copies count: image, copies, task and fact. Raises Gone when the image was deleted, and Fenced."""
+    task, kept = job.task, job.kept
+    live = timedelta(hours=ports.settings.import_.task_time_to_live_hours)
+    async with ports.database.transaction(task.actor) as tx:
+        image = await images.find_locked(tx, task.image_id)
+        if image is None or image.status in GONE:
+            raise Gone("the image was deleted")
+        await queries.mark_success(tx, task, _message(kept), live)
+        if kept is not None:
+            ids = list(kept.blobs.values())
+            if await queries.mark_stored(tx, ids, kept.measured.size) != len(ids):
+                raise Gone("the copies were given up while they were written")
+        await queries.doom_copies(tx, task)
+        if task.method is ImportMethod.COPY_IMAGE:
+            await _copied(tx, image, kept)
+        else:
+            await _activated(tx, image, job, ports.settings.images.hashing_algorithm)
+    return job
+
+
+async def _activated(tx: Transaction, image: ImageRow, job: Job, algorithm: str) -> None:
+    kept = job.kept
+    if image.status is not Status.IMPORTING or kept is None:
+        raise Conflict(f"the image is {image.status}, so nothing can be imported into it")
+    measured = kept.measured
+    converted = job.received is not None
+    row = replace(
+        image,
+        size=measured.size,
+        virtual_size=kept.virtual_size,
+        checksum=measured.checksum,
+        os_hash_algo=algorithm,
+        os_hash_value=measured.digests[algorithm],
+        disk_format=job.disk_format if converted else image.disk_format,
+        container_format="bare" if converted else image.container_format,
+        stores=list(kept.blobs),
+        staged_until=None,
+        service_properties=_told(image, kept.failed) | _source(job, algorithm),
+    )
+    await queries.doom_staged(tx, image.id)
+    row = await images.move(tx, row, Status.ACTIVE, Mover.IMPORTER)
+    await tx.emit(
+        ImageActivated(subject=row.id, version=row.version, image=document(row), previous={"status": image.status})
+    )
+
+
+async def _copied(tx: Transaction, image: ImageRow, kept: Kept | None) -> None:
+    """Status, size and digests stay as they are (IMG-499)."""
+    blobs, failed = (kept.blobs, kept.failed) if kept is not None else ({}, {})
+    stores = [*image.stores, *(name for name in blobs if name not in image.stores)]
+    row = await images.save(tx, replace(image, stores=stores, service_properties=_told(image, failed)))
+    previous = {"stores": ",".join(image.stores)}
+    await tx.emit(ImageUpdated(subject=row.id, version=row.version, image=document(row), previous=previous))
+
+
+def _told(image: ImageRow, failed: dict[str, str]) -> dict[str, str]:
+    """Return the service's properties at the end of an import (IMG-202 to IMG-206)."""
+    kept = {
+        name: value
+        for name, value in image.service_properties.items()
+        if name not in (LOCK, ERROR) and not name.startswith(SOURCE)
+    }
+    if image.status is not Status.IMPORTING:  # a copy changes no bytes: what is known of their source holds
+        kept |= {name: value for name, value in image.service_properties.items() if name.startswith(SOURCE)}
+    return kept | {IMPORTING_TO: "", FAILED: ",".join(sorted(failed))}
+
+
+def _source(job: Job, algorithm: str) -> dict[str, str]:
+    """Return what is kept of bytes that are not stored as they came (IMG-723)."""
+    received = job.received
+    if received is None:
+        return {}
+    return {
+        f"{SOURCE}hash_algo": algorithm,
+        f"{SOURCE}hash_value": received.digests[algorithm],
+        f"{SOURCE}size": str(received.size),
+        f"{SOURCE}format": job.image.disk_format or "",
+    }
+
+
+def _message(kept: Kept | None) -> str:
+    if kept is None:
+        return "every store had a copy already"
+    return "; ".join(f"not in {name}: {reason}" for name, reason in sorted(kept.failed.items()))

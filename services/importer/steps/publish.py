@@ -1,0 +1,86 @@
+"""Fourth step: the bytes into their stores, read once; hashed, inspected and judged on the way."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+from glimpse.database import images
+from glimpse.errors import Conflict, Gone, NotFound
+from glimpse.formats import inspect
+from glimpse.settings import seconds
+from glimpse.stores.measure import Measure
+from glimpse.stores.store import Store
+from schemas.vocabulary import GONE, ImportMethod, Status
+from services.importer import fan_out, judge, queries
+from services.importer.failures import STORE_FAILED, ImportFailure
+from services.importer.ports import Ports
+from services.importer.work import Job, Kept
+
+
+async def publish(ports: Ports, job: Job) -> Job:
+    """Write the copies. They count as nothing until the next step says so."""
+    names = [name for name in dict.fromkeys(job.task.stores) if not _copies(job) or name not in job.image.stores]
+    stores = _targets(ports, names)
+    source = job.opened()
+    copies = await _begin(ports, job, names)
+    job.progress.begin("storing", source.size)
+    job.progress.blobs = list(copies.values())
+    measure = _measure(ports, job)
+    verdict: list[int | None] = []
+
+    async def judged() -> AsyncGenerator[bytes, None]:
+        """Let the last word be spoken before any store takes the bytes for whole."""
+        async for chunk in measure.passing(job.progress.counting(source.chunks)):
+            yield chunk
+        verdict.append(job.image.virtual_size if _copies(job) else judge.judge(ports, job, measure.result()))
+
+    failed: dict[str, str] = {}
+    if stores:
+        async with contextlib.aclosing(judged()) as chunks:
+            outcome = await fan_out.write(
+                stores, job.task.key, chunks, all_must_succeed=job.task.all_stores_must_succeed
+            )
+        failed = {name: error.message for name, error in outcome.items()}
+        kept = {name: copies[name] for name in names if name not in failed}
+        return replace(job, kept=Kept(kept, failed, measure.result(), verdict[0]))
+    return job
+
+
+def _copies(job: Job) -> bool:
+    return job.task.method is ImportMethod.COPY_IMAGE
+
+
+def _targets(ports: Ports, names: list[str]) -> list[Store]:
+    try:
+        return [ports.catalog.get(name) for name in names]
+    except NotFound as error:
+        raise ImportFailure(STORE_FAILED, error.message) from None
+
+
+async def _begin(ports: Ports, job: Job, names: list[str]) -> dict[str, int]:
+    """Write the row of each copy before its first byte. Raises Gone when the image was deleted, and Fenced."""
+    async with ports.database.transaction(job.task.actor) as tx:
+        image = await images.find_locked(tx, job.task.image_id)
+        if image is None or image.status in GONE:
+            raise Gone("the image was deleted")
+        if not _copies(job) and image.status is not Status.IMPORTING:
+            raise Conflict(f"the image is {image.status}, so nothing can be imported into it")
+        await queries.lock_task(tx, job.task)
+        return await queries.insert_copies(tx, job.task, names, seconds(ports.settings.scrubber.abandoned_seconds))
+
+
+def _measure(ports: Ports, job: Job) -> Measure:
+    expected, inspector = job.task.expected_digests, None
+    if _copies(job):  # these bytes were judged when they came; here they only have to be the same
+        algorithm, value = job.image.os_hash_algo, job.image.os_hash_value
+        expected = {algorithm: value} if algorithm and value else {}
+    else:
+        strict = judge.must_match(ports) and job.image.container_format == "bare"
+        inspector = inspect.Inspector(job.disk_format if strict else None)
+    return Measure(
+        (ports.settings.images.hashing_algorithm,),
+        limit=ports.settings.images.size_cap_bytes,
+        expected_size=job.opened().size,
+        expected_digests={} if job.received else expected,
+        inspector=inspector,
+    )

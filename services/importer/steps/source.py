@@ -1,0 +1,17 @@
+"""First step: open what the bytes come from."""
+
+from dataclasses import replace
+
+from services.importer import sources
+from services.importer.failures import INTERNAL, ImportFailure
+from services.importer.ports import Ports
+from services.importer.work import Job
+
+
+async def open_source(ports: Ports, job: Job) -> Job:
+    """Open the source of the task's method; it stays open as long as the try lasts."""
+    job.progress.begin("connecting")
+    opener = sources.SOURCES.get(job.task.method)
+    if opener is None:
+        raise ImportFailure(INTERNAL, f"this service does not know the method {job.task.method}")
+    return replace(job, source=await job.room.enter_async_context(opener(ports, job.task)))
