@@ -1,0 +1,116 @@
+"""Which URIs and which addresses web-download is let near."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from glimpse import addresses, settings
+from glimpse.errors import Forbidden, Invalid
+
+RULES = settings.Import()
+
+
+@pytest.mark.rule("IMG-27", "OP-31")
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://images.example.org/disk.qcow2",
+        "https://images.example.org:443/disk.qcow2?token=1",
+        "http://93.184.216.34/disk",
+        "http://[2606:2800:220:1:248:1893:25c8:1946]/disk",
+        "HTTPS://Images.Example.org/",
+    ],
+)
+def test_a_public_uri_is_let_through(uri):
+    addresses.check_uri(uri, RULES)
+
+
+@pytest.mark.rule("IMG-27", "OP-31", "OP-32")
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "images.example.org/disk",
+        "//images.example.org/disk",
+        "ftp://images.example.org/disk",
+        "file:///etc/passwd",
+        "http:///disk",
+        "http://images.example.org:8080/disk",
+        "http://images.example.org:99999/disk",
+        "http://me@images.example.org/",
+        "http://me:secret@images.example.org/",
+        "http://2130706433/",
+        "http://127.1/",
+        "http://0177.0.0.1/",
+        "http://0x7f000001/",
+        "http://0x7f.0.0.1/",
+        "http://127.0.0.1/",
+        "http://127.0.0.1./",
+        "http://①②⑦.0.0.1/",
+        "http://10.0.0.1/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[fe80::1%25eth0]/",
+        "http://%31%32%37.0.0.1/",
+        "http://images.example.org\\@127.0.0.1/",
+        "http://images.example.org/ disk",
+        "http://images.example.org/\r\nHost: other",
+    ],
+)
+def test_any_other_uri_is_refused(uri):
+    with pytest.raises(Invalid):
+        addresses.check_uri(uri, RULES)
+
+
+@pytest.mark.rule("OP-31")
+def test_an_empty_list_of_ports_restricts_nothing():
+    addresses.check_uri("http://images.example.org:8080/", settings.Import(allowed_ports=()))
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"])
+def test_public_addresses_may_be_reached(address):
+    addresses.check_address(address, RULES)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "0.0.0.0",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "2002:a00:1::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fc00::1",
+        "fec0::1",
+        "ff02::1",
+        "ff0e::1",
+        "no address",
+    ],
+)
+def test_other_addresses_may_not(address):
+    with pytest.raises(Forbidden):
+        addresses.check_address(address, RULES)
+
+
+def test_the_operator_may_allow_networks():
+    rules = settings.Import(allowed_networks=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")))
+    for address in ("10.1.2.3", "::ffff:10.1.2.3", "fd00::1"):
+        addresses.check_address(address, rules)
+    with pytest.raises(Forbidden):
+        addresses.check_address("192.168.0.1", rules)
