@@ -129,8 +129,8 @@ async def test_progress_is_shown_while_bytes_flow(house, hanging):
     (task,) = await jobs.claim(house.ports, 1)
     running = asyncio.create_task(jobs.run(house.ports, task))
     async with asyncio.timeout(10):
-        while not (shown := (await house.task(task_id))["progress"]) or not shown["bytes_done"]:
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - it is in the database that it shows
+        while not (shown := (await house.task(task_id))["progress"]) or not shown["bytes_done"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert set(shown) == {"phase", "bytes_done", "bytes_total", "percent", "eta_at"}
