@@ -15,7 +15,7 @@ from schemas.vocabulary import GONE, ImportMethod, Status
 from services.importer import queries
 from services.importer.failures import DIGEST_MISMATCH, IMAGE_DELETED, ImportFailure
 from services.importer.ports import Ports
-from services.importer.steps.finish import ERROR, FAILED, IMPORTING_TO, LOCK
+from services.importer.steps.finish import ERROR, FAILED, IMPORTING_TO, LOCK, is_locked_by
 from services.importer.work import Task
 
 log = structlog.get_logger()
@@ -46,7 +46,7 @@ async def fail(ports: Ports, task: Task, failure: ImportFailure) -> None:
             failure = ImportFailure(IMAGE_DELETED, "the image was deleted")
         await queries.mark_failure(tx, task, failure.code, failure.message, live)
         await queries.doom_copies(tx, task)
-        if image is not None and image.status not in GONE:
+        if image is not None and image.status not in GONE and is_locked_by(image, task):
             await _tell(tx, await _given_back(tx, ports, task, image, failure), task, failure)
 
 

@@ -12,7 +12,7 @@ from schemas.events import ImageActivated, ImageUpdated
 from schemas.vocabulary import GONE, ImportMethod, Status
 from services.importer import queries
 from services.importer.ports import Ports
-from services.importer.work import Job, Kept
+from services.importer.work import Job, Kept, Task
 
 FAILED = "os_glance_failed_import"
 IMPORTING_TO = "os_glance_importing_to_stores"
@@ -29,6 +29,8 @@ async def finish(ports: Ports, job: Job) -> Job:
         image = await images.find_locked(tx, task.image_id)
         if image is None or image.status in GONE:
             raise Gone("the image was deleted")
+        if not is_locked_by(image, task):
+            raise Conflict("another import has begun on this image meanwhile")
         await queries.mark_success(tx, task, _message(kept), live)
         if kept is not None:
             ids = list(kept.blobs.values())
@@ -40,6 +42,11 @@ async def finish(ports: Ports, job: Job) -> Job:
         else:
             await _activated(tx, image, job, ports.settings.images.hashing_algorithm)
     return job
+
+
+def is_locked_by(image: ImageRow, task: Task) -> bool:
+    """Say whether an image is a task's to change; another one may have taken it over (IMG-490)."""
+    return image.service_properties.get(LOCK, task.id) == task.id
 
 
 async def _activated(tx: Transaction, image: ImageRow, job: Job, algorithm: str) -> None:

@@ -73,6 +73,19 @@ async def test_a_task_that_takes_its_workers_down_is_ended(house, noise):
     assert (await house.image(image_id)).status == "queued"
 
 
+@pytest.mark.rule("IMG-490")
+async def test_a_task_whose_lock_another_took_over_leaves_the_image_to_it(house, noise):
+    image_id, task_id = await a_due_task(house, noise)
+    (task,) = await jobs.claim(house.ports, 1)
+    other_id = await house.ask(image_id, STAGED, ["fast"])
+    await jobs.run(house.ports, task)
+    assert (await house.task(task_id))["status"] == "failure"
+    image = await house.image(image_id)
+    assert (image.status, image.service_properties["os_glance_import_task"]) == ("importing", other_id)
+    await house.work()
+    assert (await house.image(image_id)).status == "active"
+
+
 async def test_a_worker_that_is_asked_to_stop_gives_its_task_back(house, hanging):
     image_id = await house.importing()
     task_id = await house.ask(image_id, {"name": "web-download", "uri": hanging.uri}, ["fast"])

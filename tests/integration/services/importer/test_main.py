@@ -1,0 +1,106 @@
+"""The importer as a process of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+CONFIG = """
+[postgres]
+dsn = "{dsn}"
+
+[stores.fast]
+paths = [{{path = "{folder}/fast"}}]
+
+[stores.cheap]
+paths = [{{path = "{folder}/cheap"}}]
+
+[staging]
+paths = [{{path = "{folder}/staging"}}]
+
+[import]
+allowed_networks = ["127.0.0.1/32"]
+allowed_ports = []
+scratch_dir = "{folder}/scratch"
+poll_seconds = 0.05
+"""
+
+
+@pytest.fixture
+async def start(house, dsn):
+    """Start an importer on the house's database and stores; returns it once it says that it serves."""
+    config = house.folder / "glimpse.toml"
+    text = CONFIG.format(dsn=dsn, folder=house.folder).replace("[postgres]", 'default_store = "fast"\n\n[postgres]')
+    config.write_text(text)
+    started = []
+
+    async def begin():
+        reading, writing = os.pipe()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            "from glimpse.cli import main; main()",
+            "importer",
+            "--config",
+            str(config),
+            pass_fds=[writing],
+            env={**os.environ, "GLIMPSE_READY_FD": str(writing)},
+        )
+        started.append(process)
+        os.close(writing)
+        try:
+            assert await asyncio.wait_for(asyncio.to_thread(os.read, reading, 6), 30) == b"ready\n"
+        finally:
+            os.close(reading)
+        return process
+
+    yield begin
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_it_works_on_what_is_due_and_stops_when_told(house, start, noise):
+    process = await start()
+    image_id = await house.importing()
+    await house.stage(image_id, noise)
+    await house.ask(image_id, {"name": "glance-direct"}, ["fast"])
+    async with asyncio.timeout(20):
+        while (await house.image(image_id)).status != "active":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_on_sigterm_it_gives_back_what_it_has_not_done(house, start, hanging):
+    process = await start()
+    image_id = await house.importing()
+    task_id = await house.ask(image_id, {"name": "web-download", "uri": hanging.uri}, ["fast"])
+    await asyncio.wait_for(hanging.asked.wait(), 20)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+    task = await house.task(task_id)
+    assert (task["status"], task["lease_owner"], task["attempts"]) == ("processing", None, 0)
+    assert set((await house.blobs(image_id)).get("fast", ["doomed"])) == {"doomed"}
+
+
+async def test_when_it_is_killed_another_takes_the_task_over(house, start, hanging, noise, serve):
+    process = await start()
+    image_id = await house.importing()
+    task_id = await house.ask(image_id, {"name": "web-download", "uri": hanging.uri}, ["fast"])
+    await asyncio.wait_for(hanging.asked.wait(), 20)
+    process.kill()
+    await process.wait()
+    assert await house.work() == 0  # its lease has not ended yet
+    await house.execute("UPDATE tasks SET lease_until = clock_timestamp()")
+    await house.execute(
+        """UPDATE tasks SET type = 'api_image_import', input = jsonb_set(input, '{import_req,method}', $1)""",
+        {"name": "glance-direct"},
+    )
+    await house.stage(image_id, noise)
+    assert await house.work() == 1
+    assert (await house.task(task_id))["status"] == "success"
+    assert await house.bytes_in(image_id, "fast") == noise
