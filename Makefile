@@ -13,7 +13,7 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install everything a developer needs; quick when nothing changed
-	@PYTHON=$(PYTHON) scripts/packages.sh python3-venv postgresql qemu-utils e2fsprogs
+	@PYTHON=$(PYTHON) scripts/packages.sh python3-venv postgresql qemu-utils bubblewrap e2fsprogs
 	@$(MAKE) --no-print-directory .venv/dev .venv/glimpse
 
 up: .venv/glimpse ## Run Glimpse, all of it, on this machine; ARGS="..." for more
@@ -30,6 +30,7 @@ check: .venv/dev .venv/glimpse ## Check format, style, types, imports and the qu
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/architecture
 
 bench: .venv/dev .venv/glimpse ## Measure this machine and Glimpse on it; ARGS="--seconds 10" for longer
+	@scripts/packages.sh postgresql wrk
 	$(BIN)/python -m benchmarks $(ARGS)
 
 schemas: .venv/dev .venv/glimpse ## Write every generated file anew

@@ -8,9 +8,10 @@ is_here() {
     case $1 in
         python3-venv) "${PYTHON:-python3}" -c 'import ensurepip, venv' ;;
         postgresql) command -v initdb || ls /usr/lib/postgresql/*/bin/initdb ;;
+        bubblewrap) command -v bwrap ;;
         qemu-utils) command -v qemu-img ;;
         e2fsprogs) command -v mkfs.ext4 ;;
-        *) dpkg -s "$1" ;;
+        *) command -v "$1" || dpkg -s "$1" ;;
     esac >/dev/null 2>&1
 }
 
