@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from glimpse import cli
 from scripts import conformance
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +17,8 @@ PAGES = sorted(
 )
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 TYPED = re.compile(r"(?:^|`|; |&& )make ([a-z]+)(?=`|\s*#|\s*$| ARGS=)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|`)glimpse ([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
+ON_THEIR_WAY = {"up", "events", "restore"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -22,6 +26,21 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
 def test_every_make_target_that_is_named_exists(page: Path) -> None:
     named = set(TYPED.findall((ROOT / page).read_text()))
     assert not named - TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_command_that_is_named_exists(page: Path) -> None:
+    unknown = {
+        words
+        for words in COMMAND.findall((ROOT / page).read_text())
+        if words[0] not in ON_THEIR_WAY and not _is_command(*words)
+    }
+    assert not unknown
+
+
+def _is_command(first: str, second: str) -> bool:
+    family = getattr(get_command(cli.app), "commands", {}).get(first)
+    return family is not None and (not second or second in getattr(family, "commands", {second}))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
