@@ -11,6 +11,7 @@ from glimpse.lifecycle import Mover
 from schemas.events import ImageActivated, ImageUpdated
 from schemas.vocabulary import GONE, ImportMethod, Status
 from services.importer import queries
+from services.importer.failures import STORE_FAILED, ImportFailure
 from services.importer.ports import Ports
 from services.importer.work import Job, Kept, Task
 
@@ -35,7 +36,7 @@ async def finish(ports: Ports, job: Job) -> Job:
         if kept is not None:
             ids = list(kept.blobs.values())
             if await queries.mark_stored(tx, ids, kept.measured.size) != len(ids):
-                raise Gone("the copies were given up while they were written")
+                raise ImportFailure(STORE_FAILED, "the copies were given up while they were written", passing=True)
         await queries.doom_copies(tx, task)
         if task.method is ImportMethod.COPY_IMAGE:
             await _copied(tx, image, kept)
