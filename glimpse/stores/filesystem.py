@@ -51,7 +51,7 @@ class FilesystemStore:
         _check_key(key)
         directory = await asyncio.to_thread(self._roomiest)
         part = directory / PART / secrets.token_hex(16)
-        file = await asyncio.to_thread(self._begin, part, key)
+        file = await self._begun(part, key)
         try:
             kept = await _fill(file, chunks)
             await asyncio.to_thread(_finish, file, part, directory / key)
@@ -131,6 +131,17 @@ class FilesystemStore:
         with _failures(f"store {self.name}"):
             best = max(self.directories, key=lambda directory: (directory.priority, _free(directory.path)))
         return best.path
+
+    async def _begun(self, part: Path, key: str) -> BinaryIO:
+        """Open the file; when cancelled meanwhile, what the thread opens all the same is given up."""
+        opening = asyncio.ensure_future(asyncio.to_thread(self._begin, part, key))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait([opening])
+            if opening.exception() is None:
+                await asyncio.to_thread(_abandon, opening.result(), part)
+            raise
 
     def _begin(self, part: Path, key: str) -> BinaryIO:
         if self._existing(key) is not None:

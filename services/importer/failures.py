@@ -44,7 +44,6 @@ class ImportFailure(GlimpseError):
 TELLS: tuple[tuple[type[GlimpseError], str, bool], ...] = (
     (StoreFull, STORE_FULL, True),
     (TooLarge, TOO_LARGE, False),
-    (StoreError, STORE_FAILED, True),
     (SizeMismatch, CORRUPT_SOURCE, False),
     (Invalid, DIGEST_MISMATCH, False),
     (NotFound, SOURCE_NOT_FOUND, False),
@@ -63,6 +62,8 @@ def explain(error: BaseException) -> ImportFailure:
     if isinstance(error, WrongFormat):
         code = FORMAT_UNSAFE if "not safe" in error.message else FORMAT_MISMATCH
         return ImportFailure(code, error.message)
+    if isinstance(error, StoreError):  # its text has paths in it, which are the operator's business
+        return ImportFailure(STORE_FAILED, "a store could not keep, or not give, the bytes", passing=True)
     for kind, code, passing in TELLS:
         if isinstance(error, kind):
             return ImportFailure(code, error.message, passing=passing)

@@ -13,7 +13,7 @@ from glimpse import process
 from glimpse.errors import Fenced, Gone, Unavailable
 from glimpse.settings import seconds
 from services.importer import failures, outcome, pipeline, queries, watch
-from services.importer.failures import IMAGE_DELETED, INTERNAL, ImportFailure
+from services.importer.failures import IMAGE_DELETED, INTERNAL, STORE_FAILED, ImportFailure
 from services.importer.ports import Ports
 from services.importer.work import Progress, Task
 
@@ -86,7 +86,7 @@ async def _try(ports: Ports, task: Task) -> None:
         raise
     except Exception as error:
         failure = failures.explain(error)
-        if failure.code == INTERNAL:
+        if failure.code in (INTERNAL, STORE_FAILED):  # the operator sees more than the owner
             log.exception("import broke", task=task.id)
         await outcome.conclude(ports, task, failure)
 

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
+import structlog
+
 from glimpse.database import images
 from glimpse.errors import Conflict, Gone, NotFound
 from glimpse.formats import inspect
@@ -11,10 +13,12 @@ from glimpse.settings import seconds
 from glimpse.stores.measure import Measure
 from glimpse.stores.store import Store
 from schemas.vocabulary import GONE, ImportMethod, Status
-from services.importer import fan_out, judge, queries
+from services.importer import failures, fan_out, judge, queries
 from services.importer.failures import STORE_FAILED, ImportFailure
 from services.importer.ports import Ports
 from services.importer.work import Job, Kept
+
+log = structlog.get_logger()
 
 
 async def publish(ports: Ports, job: Job) -> Job:
@@ -40,7 +44,9 @@ async def publish(ports: Ports, job: Job) -> Job:
             outcome = await fan_out.write(
                 stores, job.task.key, chunks, all_must_succeed=job.task.all_stores_must_succeed
             )
-        failed = {name: error.message for name, error in outcome.items()}
+        for name, error in outcome.items():
+            log.warning("store failed", task=job.task.id, store=name, reason=error.message)
+        failed = {name: failures.explain(error).message for name, error in outcome.items()}
         kept = {name: copies[name] for name in names if name not in failed}
         return replace(job, kept=Kept(kept, failed, measure.result(), verdict[0]))
     return job

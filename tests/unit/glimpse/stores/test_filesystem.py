@@ -1,5 +1,6 @@
 """What only a store of files has: directories, markers, left-overs, a disk that fills up."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -76,3 +77,18 @@ async def test_a_directory_that_vanished_fails_the_check(tmp_path: Path) -> None
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     with pytest.raises(StoreError):
         await store.check()
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_write_that_is_cancelled_early_leaves_nothing_open_and_nothing_behind(
+    tmp_path: Path, steps: int
+) -> None:
+    store = a_store(tmp_path / "one")
+    store.open()
+    writing = asyncio.create_task(store.write("image/key", some(64 * 1024 * 1024)))
+    for _step in range(steps):
+        await asyncio.sleep(0)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert [stored async for stored in store.list_objects()] == []
