@@ -3,8 +3,10 @@
 import asyncio
 import os
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -79,16 +81,26 @@ async def test_a_directory_that_vanished_fails_the_check(tmp_path: Path) -> None
         await store.check()
 
 
-@pytest.mark.parametrize("steps", range(8))
-async def test_a_write_that_is_cancelled_early_leaves_nothing_open_and_nothing_behind(
-    tmp_path: Path, steps: int
-) -> None:
-    store = a_store(tmp_path / "one")
+class SlowToOpen(FilesystemStore):
+    """A store on a disk that takes its time to open a file."""
+
+    opening = threading.Event()
+    may_open = threading.Event()
+
+    def _begin(self, part: Path, key: str) -> BinaryIO:
+        self.opening.set()
+        self.may_open.wait(10)
+        return super()._begin(part, key)
+
+
+async def test_a_file_that_opens_after_its_write_was_cancelled_is_given_up(tmp_path: Path) -> None:
+    store = SlowToOpen("fast", settings.Store(paths=(settings.DataDirectory(path=tmp_path, priority=0),)))
     store.open()
-    writing = asyncio.create_task(store.write("image/key", some(64 * 1024 * 1024)))
-    for _step in range(steps):
-        await asyncio.sleep(0)
+    writing = asyncio.create_task(store.write("image/key", some(65536)))
+    await asyncio.to_thread(store.opening.wait, 10)
     writing.cancel()
+    asyncio.get_running_loop().call_later(0.05, store.may_open.set)
     with pytest.raises(asyncio.CancelledError):
         await writing
+    assert store.may_open.is_set()  # it was waited for
     assert [stored async for stored in store.list_objects()] == []
