@@ -18,12 +18,12 @@ from typing import Any, BinaryIO
 
 from glimpse import settings
 from glimpse.errors import Conflict, Invalid, NotFound, StoreError, StoreFull
+from glimpse.stores.gathering import LARGEST, Gathering
 from glimpse.stores.store import StoredObject
 
 MARKER = ".glimpse-store"
 PART = ".part"
 READ_SIZE = 1024 * 1024
-WRITE_SIZE = 1024 * 1024
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -122,7 +122,7 @@ class FilesystemStore:
         paths = [str(directory.path) for directory in self.directories]
         return {
             "data_dir": paths[0] if len(paths) == 1 else paths,
-            "chunk_size": WRITE_SIZE,
+            "chunk_size": LARGEST,
             "thin_provisioning": False,
         }
 
@@ -187,22 +187,20 @@ class FilesystemStore:
 
 
 async def _fill(file: BinaryIO, chunks: AsyncIterable[bytes]) -> int:
-    """Write chunks in pieces of about WRITE_SIZE, while the next ones arrive; return how many bytes."""
-    kept, waiting, held = 0, list[bytes](), 0
+    """Write chunks, several at a time, while the next ones arrive; return how many bytes."""
+    kept, gathering = 0, Gathering()
     writing: asyncio.Future[None] | None = None
     try:
         async for chunk in chunks:
-            waiting.append(chunk)
-            held += len(chunk)
-            if held >= WRITE_SIZE:
+            kept += len(chunk)
+            if batch := gathering.add(chunk):
                 if writing is not None:
                     await writing
-                writing = asyncio.ensure_future(asyncio.to_thread(_write, file, waiting))
-                kept, waiting, held = kept + held, [], 0
+                writing = asyncio.ensure_future(asyncio.to_thread(_write, file, batch))
         if writing is not None:
             await writing
-        await asyncio.to_thread(_write, file, waiting)
-        return kept + held
+        await asyncio.to_thread(_write, file, gathering.rest())
+        return kept
     finally:
         if writing is not None and not writing.done():
             await asyncio.wait([writing])  # a thread can not be called back; the file must outlive it

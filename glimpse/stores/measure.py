@@ -9,8 +9,8 @@ from typing import Any
 
 from glimpse.errors import Invalid, SizeMismatch, TooLarge
 from glimpse.formats.inspect import Finding, Inspector
+from glimpse.stores.gathering import Gathering
 
-BATCH = 1024 * 1024
 AHEAD = 4
 """How many batches may wait for their digests: the bound on memory."""
 
@@ -38,12 +38,13 @@ class Measure:
         self,
         algorithms: Sequence[str],
         *,
+        checksum: bool = True,
         limit: int | None = None,
         expected_size: int | None = None,
         expected_digests: Mapping[str, str] | None = None,
         inspector: Inspector | None = None,
     ) -> None:
-        names = dict.fromkeys(("md5", *algorithms, *(expected_digests or {})))
+        names = dict.fromkeys((*(("md5",) if checksum else ()), *algorithms, *(expected_digests or {})))
         self._hashers = {name: hashlib.new(name, usedforsecurity=False) for name in names}
         self._limit = limit
         self._expected_size = expected_size
@@ -60,21 +61,19 @@ class Measure:
     async def passing(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         """Yield each chunk. Raises TooLarge, SizeMismatch, WrongFormat once they are known, Invalid at the end."""
         lanes = [_Lane(hasher) for hasher in self._hashers.values()]
-        batch, held = list[bytes](), 0
+        gathering = Gathering()
         try:
             async for chunk in chunks:
                 self._count(len(chunk))
                 if self._inspector is not None:
                     self._inspector.feed(chunk)
-                batch.append(chunk)
-                held += len(chunk)
-                if held >= BATCH:
+                if batch := gathering.add(chunk):
                     for lane in lanes:
                         await lane.feed(batch)
-                    batch, held = [], 0
                 yield chunk
+            rest = gathering.rest()
             for lane in lanes:
-                await lane.feed(batch)
+                await lane.feed(rest)
         finally:
             for lane in lanes:
                 await asyncio.shield(lane.drain())

@@ -49,3 +49,9 @@ async def test_bytes_that_are_not_as_announced_are_refused(
 async def test_expected_digests_that_fit_let_the_bytes_pass() -> None:
     measure = Measure(["sha512"], expected_digests={"sha256": hashlib.sha256(b"abc").hexdigest().upper()}, limit=3)
     assert await drain(measure, b"abc") == b"abc"
+
+
+async def test_the_md5_is_left_out_where_nobody_asks_for_it() -> None:
+    measure = Measure(["sha256"], checksum=False)
+    await drain(measure, b"abc")
+    assert dict(measure.result().digests) == {"sha256": hashlib.sha256(b"abc").hexdigest()}
