@@ -67,6 +67,10 @@ class Api(Section):
     max_json_bytes: int = Field(8 * 2**20, ge=2**20, description="The largest JSON body that is read (IMG-94).")
     drain_seconds: float = Field(30, ge=0, description="How long transfers may go on after SIGTERM.")
     access_log: bool = Field(True, description="One line for each request.")
+    multi_store: bool = Field(
+        True,
+        description="Speak of stores by name; off answers as a deployment with one nameless store (IMG-8, IMG-10).",
+    )
 
 
 class Images(Section):
@@ -206,6 +210,9 @@ class Auth(Section):
     )
     none_user: str | None = Field(None, description="The user id of everybody, in mode `none`.")
     none_project: str | None = Field(None, description="The project id of everybody, in mode `none`.")
+    www_authenticate_uri: str = Field(
+        "http://127.0.0.1:5000/v3", description="Where a 401 sends people to be identified (IMG-106)."
+    )
     insecure: bool = Field(False, description="Let mode `none` listen beyond the loopback interface.")
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")), description="Whose identity headers are believed."

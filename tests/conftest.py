@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import uvloop
 from pydantic import SecretStr
 
 from glimpse import settings
@@ -21,6 +22,11 @@ from glimpse.database import migrate
 from glimpse.database.pool import Database
 
 TEMPLATE = "glimpse_template"
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
+    """Run tests on the loop that the services run on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,85 @@
-"""Where the api is put together: settings, then ports, then loops; the only place that constructs things."""
+"""Where the API is put together: settings, then ports, then loops; the only place that constructs things."""
 
-from glimpse.settings import Settings
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_address
+
+import uvloop
+
+from glimpse import process
+from glimpse.bus import sequencer
+from glimpse.database import migrate
+from glimpse.database.pool import Database
+from glimpse.errors import Invalid
+from glimpse.process import Loop, Sweep
+from glimpse.settings import Settings, seconds
+from glimpse.stores import catalog
+from schemas.images import ImageFields
+from services.api import server, workers
+from services.api.actions import leases
+from services.api.door import Door
+from services.api.handlers import health
+from services.api.in_flight import InFlight
+from services.api.policy.policy import Policy
+from services.api.ports import Ports
+from services.api.routes import ROUTES
+from services.api.routing import Router
 
 
 def serve(settings: Settings) -> None:
-    """Run the api until it is asked to stop."""
-    raise NotImplementedError(settings)
+    """Run the API until it is asked to stop. Raises Invalid, Conflict or Unavailable when it can not start."""
+    _refuse_open_doors(settings)
+    asyncio.run(migrate.require_head(settings.postgres.dsn.get_secret_value()))
+    catalog.open_catalog(settings)
+    listening = workers.listen(settings.api)
+    workers.run(listening, workers.count(settings.api), lambda *given: uvloop.run(_serve(settings, *given)))
+
+
+async def _serve(settings: Settings, listening: socket.socket, lifeline: int, ready: Callable[[], None]) -> None:
+    stop = asyncio.Event()
+    process.stop_on_signals(stop)
+    asyncio.get_running_loop().add_reader(lifeline, stop.set)
+    async with opened(settings) as ports, server.serving(door(ports), listening, settings.api.drain_seconds):
+        ready()
+        await process.run(loops(ports), stop)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Ports]:
+    """Open what the API needs, and close it in reverse order."""
+    async with contextlib.AsyncExitStack() as stack:
+        database = await Database.open(settings.postgres)
+        stack.push_async_callback(database.close)
+        fields = ImageFields(settings.images.disk_formats, settings.images.container_formats)
+        yield Ports(database, catalog.open_catalog(settings), settings, Policy.load(), fields, InFlight())
+
+
+def door(ports: Ports) -> Door:
+    """Return what every request enters through."""
+    return Door(ports, Router(ROUTES), health.OWN)
+
+
+def loops(ports: Ports) -> dict[str, Loop]:
+    """Return what runs beside the requests: news gets its order, and what is being written stays ours."""
+    renewing = Sweep("leases", lambda: leases.renew(ports), seconds(ports.settings.scrubber.abandoned_seconds / 3))
+    return {
+        "sequencer": lambda stop: sequencer.follow(ports.database, ports.settings.bus, stop),
+        "leases": lambda stop: process.follow(renewing, stop),
+    }
+
+
+def _refuse_open_doors(settings: Settings) -> None:
+    """Raise Invalid where everybody would be the administrator, from everywhere (AC-43)."""
+    if settings.auth.mode != "none" or settings.auth.insecure:
+        return
+    try:
+        is_loopback = ip_address(settings.api.host).is_loopback
+    except ValueError:
+        is_loopback = settings.api.host == "localhost"
+    if not is_loopback:
+        raise Invalid(
+            f"auth.mode is none, and {settings.api.host} can be reached from outside: everybody would be the "
+            "administrator; listen on 127.0.0.1, choose another auth.mode, or set auth.insecure"
+        )

@@ -1,1 +1,1 @@
-"""What the API does, step by step; actions own the transactions."""
+"""What the API does, told from top to bottom; actions own the transactions."""

@@ -1,1 +1,1 @@
-"""Requests in, answers out; no decision is taken here."""
+"""HTTP in, HTTP out: handlers parse, act and render, and decide nothing."""

@@ -1,1 +1,1 @@
-"""One function, one statement."""
+"""One function, one statement; only actions call them."""

@@ -1,0 +1,151 @@
+"""What an image may say of itself: its base fields, and what fits in each (section 6 of the contract)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, Strict, StringConstraints, TypeAdapter, ValidationError
+
+UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+LONGEST = 255
+LARGEST_INT = 2**31 - 1
+
+READ_ONLY = frozenset(
+    {
+        "id",
+        "status",
+        "checksum",
+        "size",
+        "virtual_size",
+        "created_at",
+        "updated_at",
+        "os_hash_algo",
+        "os_hash_value",
+        "direct_url",
+        "self",
+        "file",
+        "schema",
+        "stores",
+    }
+)
+"""Fields that no PATCH changes (IMG-346, IMG-695)."""
+
+RESERVED = frozenset({"location", "deleted", "deleted_at"})
+"""Names that nobody may use (IMG-195, IMG-347)."""
+
+RESERVED_PREFIXES = ("os_glance", "os_glimpse")
+"""Names that only the service uses (IMG-197, IMG-723)."""
+
+NEVER_CREATED = frozenset({"direct_url", "self", "file", "schema", "stores"})
+"""Refused in a create before anything else is looked at (IMG-190, IMG-191)."""
+
+READ_ONLY_AT_CREATE = frozenset({"created_at", "updated_at", "status", "checksum", "size", "virtual_size"})
+"""Refused in a create once their values fit (IMG-192)."""
+
+IGNORED_AT_CREATE = frozenset({"os_hash_algo", "os_hash_value"})
+"""Taken in a create, and without effect (IMG-194)."""
+
+
+def _whole(value: Any) -> Any:
+    """Let a number like 1.0 be a whole one (IMG-162); what is neither stays what it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Text = Annotated[str, Strict(), StringConstraints(max_length=LONGEST)]
+Flag = Annotated[bool, Strict()]
+Amount = Annotated[int, Strict(), BeforeValidator(_whole), Field(ge=0, le=LARGEST_INT)]
+Bytes = Annotated[int, Strict()]
+Anything = Annotated[str, Strict()]
+
+
+class ImageFields:
+    """The base fields of an image in one deployment."""
+
+    def __init__(self, disk_formats: Sequence[str], container_formats: Sequence[str]) -> None:
+        self._fields: Mapping[str, TypeAdapter[Any]] = {
+            "id": TypeAdapter(Annotated[str, Strict(), StringConstraints(pattern=UUID)]),
+            "name": TypeAdapter(Text | None),
+            "owner": TypeAdapter(Text | None),
+            "status": _one_of(STATUSES),
+            "visibility": _one_of(("community", "public", "private", "shared")),
+            "protected": TypeAdapter(Flag),
+            "os_hidden": TypeAdapter(Flag),
+            "container_format": _one_of_or_null(container_formats),
+            "disk_format": _one_of_or_null(disk_formats),
+            "min_disk": TypeAdapter(Amount),
+            "min_ram": TypeAdapter(Amount),
+            "size": TypeAdapter(Bytes | None),
+            "virtual_size": TypeAdapter(Bytes | None),
+            "checksum": _text_or_null(32),
+            "os_hash_algo": _text_or_null(64),
+            "os_hash_value": _text_or_null(128),
+            "created_at": TypeAdapter(Anything),
+            "updated_at": TypeAdapter(Anything),
+            "tags": TypeAdapter(list[Text]),
+            "locations": TypeAdapter(list[dict[str, Any]]),
+        }
+        self._custom: TypeAdapter[str] = TypeAdapter(Anything)
+
+    def is_base(self, name: str) -> bool:
+        """Say whether a name is a field that every image has, and no custom property."""
+        return name in self._fields or name in READ_ONLY
+
+    def checked(self, name: str, value: Any) -> Any:
+        """Return a value as the field keeps it. Raises ValueError with what is wrong."""
+        try:
+            return self._fields.get(name, self._custom).validate_python(value)
+        except ValidationError as error:
+            raise ValueError(f"{name or '(the empty name)'}: {_wrong(error)}") from None
+
+
+STATUSES = (
+    "queued",
+    "saving",
+    "active",
+    "killed",
+    "deleted",
+    "uploading",
+    "importing",
+    "pending_delete",
+    "deactivated",
+)
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether a name may not be used by anybody (IMG-195, IMG-197, IMG-723)."""
+    return name in RESERVED or name.startswith(RESERVED_PREFIXES)
+
+
+def is_too_wide(value: Any) -> bool:
+    """Say whether a text, or one inside a JSON value, has what can not be kept: NUL, or more than 16 bits (IMG-93)."""
+    if isinstance(value, str):
+        if value.isascii():
+            return "\0" in value
+        return max(value) > "\uffff" or "\0" in value
+    if isinstance(value, dict):
+        return any(is_too_wide(name) or is_too_wide(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return any(is_too_wide(inner) for inner in value)
+    return False
+
+
+def _one_of(words: Sequence[str]) -> TypeAdapter[Any]:
+    return TypeAdapter(Annotated[str, Strict(), StringConstraints(pattern=_alternatives(words))])
+
+
+def _one_of_or_null(words: Sequence[str]) -> TypeAdapter[Any]:
+    return TypeAdapter(Annotated[str, Strict(), StringConstraints(pattern=_alternatives(words))] | None)
+
+
+def _text_or_null(longest: int) -> TypeAdapter[Any]:
+    return TypeAdapter(Annotated[str, Strict(), StringConstraints(max_length=longest)] | None)
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    return f"^({'|'.join(re.escape(word) for word in words)})$"
+
+
+def _wrong(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"] if isinstance(part, int))
+    return f"{'entry ' + where + ': ' if where else ''}{first['msg']}"

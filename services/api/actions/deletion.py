@@ -1,0 +1,54 @@
+"""Let an image go: at once for its owner, while its bytes wait for the scrubber."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from glimpse.database import images as rows
+from glimpse.errors import Forbidden
+from glimpse.image import document
+from glimpse.lifecycle import Mover
+from glimpse.settings import seconds
+from schemas.events import ImageDeleted
+from schemas.vocabulary import Status
+from services.api.actions import seeing
+from services.api.caller import Caller
+from services.api.ports import Ports
+from services.api.queries import blobs, clock
+
+RESTORABLE = frozenset({Status.ACTIVE, Status.DEACTIVATED})
+"""What a restored image can be again; any other becomes queued, since nobody works on it any more (IMG-716)."""
+
+
+async def delete(ports: Ports, caller: Caller, image_id: str) -> None:
+    """Delete an image; with a stored copy it can be restored until `purge_after` (IMG-373 to IMG-383)."""
+    async with ports.database.transaction(caller.actor) as tx:
+        seen = await seeing.lock(tx, caller, image_id)
+        ports.policy.require("delete_image", seen)
+        image = seen.image
+        if image.protected:
+            raise Forbidden(f"Image {image_id} is protected and cannot be deleted.")
+        await blobs.doom_unfinished(tx, image_id)
+        now = await clock.now(tx)
+        purge_after: datetime | None = None
+        if await blobs.has_copies(tx, image_id):
+            purge_after = now + _grace(ports)
+            before = image.status if image.status in RESTORABLE else Status.QUEUED
+            row = replace(image, deleted_at=now, status_before=before, purge_after=purge_after, staged_until=None)
+            row = await rows.move(tx, row, Status.PENDING_DELETE, Mover.API)
+        else:
+            row = replace(image, deleted_at=now, staged_until=None)
+            row = await rows.move(tx, row, Status.DELETED, Mover.API)
+        await tx.emit(
+            ImageDeleted(
+                subject=row.id,
+                version=row.version,
+                image=document(row),
+                previous={"status": image.status},
+                purge_after=purge_after,
+            )
+        )
+
+
+def _grace(ports: Ports) -> timedelta:
+    rules = ports.settings.scrubber
+    return seconds(rules.grace_seconds if rules.delayed_delete else 0)

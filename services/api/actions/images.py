@@ -1,0 +1,112 @@
+"""What people do with an image's metadata: make it, look at it, change it."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from glimpse.database import images as rows
+from glimpse.errors import Conflict, Forbidden
+from glimpse.image import ImageRow, changes, document
+from schemas.events import ImageCreated, ImageUpdated
+from schemas.vocabulary import Visibility
+from services.api import limits, patches
+from services.api.actions import seeing
+from services.api.caller import Caller
+from services.api.drafts import Draft, draft
+from services.api.patches import Change
+from services.api.policy.policy import Seen
+from services.api.ports import Ports
+from services.api.queries import images
+
+DEFAULTS: dict[str, Any] = {
+    "name": None,
+    "visibility": Visibility.SHARED,
+    "protected": False,
+    "os_hidden": False,
+    "container_format": None,
+    "disk_format": None,
+    "min_disk": 0,
+    "min_ram": 0,
+}
+"""What an image is when nobody says otherwise (section 6.1)."""
+
+
+async def create(ports: Ports, caller: Caller, body: dict[str, Any]) -> Seen:
+    """Make a new, empty image."""
+    wanted = draft(body, ports.fields)
+    owner = _permitted_owner(ports, caller, wanted)
+    wanted.refuse_read_only()
+    tags = wanted.base.get("tags", [])
+    limits.check_tags(len(tags), ports.settings.images)
+    limits.check_properties(len(wanted.properties) + wanted.ignored, ports.settings.images)
+    values = {"id": str(uuid.uuid4()), **DEFAULTS, **wanted.base, "owner": owner, "properties": wanted.properties}
+    async with ports.database.transaction(caller.actor) as tx:
+        image = await images.insert(tx, {**values, "tags": list(dict.fromkeys(tags))})
+        if image is None:
+            raise Conflict(f"Image ID {values['id']} already exists!")
+        await tx.emit(ImageCreated(subject=image.id, version=image.version, image=document(image)))
+    return Seen(image, caller)
+
+
+async def show(ports: Ports, caller: Caller, image_id: str) -> Seen:
+    """Look at one image."""
+    async with ports.database.reading() as reader:
+        seen = await seeing.find(reader, caller, image_id)
+    ports.policy.require("get_image", seen)
+    return seen
+
+
+async def update(ports: Ports, caller: Caller, image_id: str, wanted: Sequence[Change]) -> Seen:
+    """Change metadata: every change, or none."""
+    if not wanted:  # nothing is checked but that the caller can see it (IMG-147, AC-17)
+        return await show(ports, caller, image_id)
+    async with ports.database.transaction(caller.actor) as tx:
+        seen = await seeing.lock(tx, caller, image_id)
+        image = seen.image
+        for change in wanted:
+            _permit(ports, replace(seen, image=image), change)
+            image = patches.applied(image, change, ports.fields)
+        _check_limits(ports, seen.image, image, wanted)
+        saved = await rows.save(tx, image)
+        previous = changes(seen.image, saved)
+        await tx.emit(ImageUpdated(subject=saved.id, version=saved.version, image=document(saved), previous=previous))
+    return replace(seen, image=saved)
+
+
+def _permitted_owner(ports: Ports, caller: Caller, wanted: Draft) -> str | None:
+    """Return whose the image is to be. Raises Forbidden (IMG-115, IMG-119, IMG-120, IMG-259)."""
+    owner: str | None = wanted.base.get("owner", caller.project)
+    if owner != caller.project and not caller.is_admin:
+        raise Forbidden(f"You are not permitted to create images owned by '{owner}'")
+    visibility = wanted.base.get("visibility", "private")  # what the rules are asked about (AC-3)
+    target = {"project_id": owner, "owner": owner, "visibility": visibility}
+    ports.policy.require_plainly(caller, "add_image", target)
+    if visibility in PUBLISHING:
+        ports.policy.require_plainly(caller, PUBLISHING[visibility], target)
+    return owner
+
+
+PUBLISHING = {Visibility.PUBLIC: "publicize_image", Visibility.COMMUNITY: "communitize_image"}
+
+
+def _permit(ports: Ports, seen: Seen, change: Change) -> None:
+    """Raise unless a change is the caller's to make (AC-17, AC-91)."""
+    if change.name == "locations":
+        rule = "delete_image_location" if change.op == "remove" else "set_image_location"
+        ports.policy.require(rule, seen)
+        raise Forbidden("It's not allowed to change locations if locations are invisible.")
+    if change.name == "owner" and not seen.caller.is_admin:
+        raise Forbidden("Owner can't be updated by non admin.")
+    if change.name == "visibility" and change.value in PUBLISHING:
+        ports.policy.require_plainly(seen.caller, PUBLISHING[change.value], seen)
+    ports.policy.require("modify_image", seen)
+
+
+def _check_limits(ports: Ports, before: ImageRow, after: ImageRow, wanted: Sequence[Change]) -> None:
+    rules = ports.settings.images
+    for change in wanted:
+        if change.name == "tags":
+            limits.check_tags(len(change.value), rules)
+    if after.properties.keys() - before.properties.keys():
+        limits.check_properties(len(after.properties), rules)

@@ -1,0 +1,94 @@
+"""Bytes into staging, where they wait for their import (section 17 of the contract)."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from glimpse.database import images as rows
+from glimpse.errors import Conflict, Gone, NotFound, TooLarge
+from glimpse.image import ImageRow, document
+from glimpse.lifecycle import Mover
+from glimpse.settings import seconds
+from glimpse.stores.measure import Measure
+from schemas.events import ImageStaged, StageFailed, StageStarted
+from schemas.vocabulary import STAGING, ImportMethod, Status
+from services.api.actions import data, seeing
+from services.api.announcements import Announced
+from services.api.caller import Caller
+from services.api.ports import Ports
+from services.api.queries import blobs
+
+
+def require_enabled(ports: Ports) -> None:
+    """Raise NotFound where nothing staged could ever be imported (IMG-449)."""
+    if ImportMethod.GLANCE_DIRECT not in ports.settings.import_.methods:
+        raise NotFound("The resource could not be found.")
+
+
+async def stage(
+    ports: Ports, caller: Caller, image_id: str, announced: Announced, chunks: AsyncIterator[bytes]
+) -> None:
+    """Keep bytes for a later import; what they are is judged then."""
+    limit = ports.settings.images.size_cap_bytes
+    if announced.size is not None and announced.size > limit:
+        raise TooLarge(f"images have at most {limit} bytes")
+    blob, key = await _begin(ports, caller, image_id)
+    measure = Measure((), checksum=False, limit=limit, expected_size=announced.size, expected_digests=announced.digests)
+    try:
+        await ports.in_flight.write(blob, ports.catalog.staging.write(key, measure.passing(chunks)))
+        await _keep(ports, caller, image_id, blob, measure.result().size)
+    except BaseException as error:  # cancellation too: a client that hung up must be able to come back
+        await asyncio.shield(_give_back(ports, caller, image_id, blob, data.why(error)))
+        raise
+
+
+async def _begin(ports: Ports, caller: Caller, image_id: str) -> tuple[int, str]:
+    """Take the image, and write the row of what is staged before its first byte."""
+    key = f"{image_id}/{uuid.uuid4().hex}"
+    async with ports.database.transaction(caller.actor) as tx:
+        seen = await seeing.lock(tx, caller, image_id)
+        ports.policy.require("modify_image", seen)
+        image = seen.image
+        if image.status is not Status.QUEUED:
+            raise Conflict(f"image {image_id} is {image.status}: only a queued one can be staged")
+        await blobs.doom_staged(tx, image_id)  # what a failed import left is dropped (IMG-721)
+        blob = await blobs.insert(tx, image_id, STAGING, key, seconds(ports.settings.scrubber.abandoned_seconds))
+        row = await rows.move(tx, replace(image, staged_until=None), Status.UPLOADING, Mover.API)
+        await tx.emit(
+            StageStarted(subject=row.id, version=row.version, image=document(row), previous={"status": image.status})
+        )
+    return blob, key
+
+
+async def _keep(ports: Ports, caller: Caller, image_id: str, blob: int, size: int) -> None:
+    async with ports.database.transaction(caller.actor) as tx:
+        image = await rows.find_locked(tx, image_id)
+        if image is None or image.status is not Status.UPLOADING or not await blobs.mark_stored(tx, blob, size):
+            raise Gone(f"image {image_id} was deleted, or its staging given up, before all bytes had arrived")
+        row = await rows.save(tx, replace(image, size=size))
+        await tx.emit(
+            ImageStaged(subject=row.id, version=row.version, image=document(row), previous={"size": image.size})
+        )
+
+
+async def _give_back(ports: Ports, caller: Caller, image_id: str, blob: int, reason: str) -> None:
+    """Make the image queued again, if this transfer still had it; should the database be away, `rescue` does it."""
+    async with ports.database.transaction(caller.actor) as tx:
+        image = await rows.find_locked(tx, image_id)
+        if not await blobs.doom(tx, blob) or image is None or image.status is not Status.UPLOADING:
+            return
+        row = await rows.move(tx, _emptied(image), Status.QUEUED, Mover.API)
+        await tx.emit(
+            StageFailed(
+                subject=row.id,
+                version=row.version,
+                image=document(row),
+                previous={"status": image.status},
+                reason=reason,
+            )
+        )
+
+
+def _emptied(image: ImageRow) -> ImageRow:
+    return replace(image, size=None, virtual_size=None)

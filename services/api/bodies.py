@@ -1,0 +1,79 @@
+"""What requests bring: JSON that can be read, bytes that are announced, or nothing where nothing is due."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from glimpse.errors import Invalid, TooLarge, Unavailable, WrongMediaType
+from schemas.images import is_too_wide
+
+OCTETS = "application/octet-stream"
+CODINGS = frozenset({"chunked", "compress", "deflate", "gzip", "identity"})
+
+
+def is_present(request: web.BaseRequest) -> bool:
+    """Say whether a request has a body (IMG-84, IMG-96)."""
+    if (request.headers.get("Content-Length") or "0").strip() != "0":
+        return True
+    return request.method in ("POST", "PUT", "PATCH") and (
+        request.headers.get("Transfer-Encoding", "").strip().lower() in CODINGS
+    )
+
+
+def refuse(request: web.BaseRequest) -> None:
+    """Raise Invalid when a request that needs no body has one (IMG-84)."""
+    if is_present(request):
+        raise Invalid("A body is not expected with this request.")
+
+
+async def read_json(request: web.BaseRequest, limit: int) -> Any:
+    """Read a JSON body of at most `limit` bytes. Raises Invalid (IMG-87 to IMG-93) and TooLarge (IMG-94)."""
+    content = await _read(request, limit)
+    if not content.strip():
+        raise Invalid("this request needs a body: send JSON")
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"the body is not JSON: {error}") from None
+    if not isinstance(value, dict | list):
+        raise Invalid("the body is JSON, but neither an object nor a list")
+    if is_too_wide(value):
+        raise Invalid("characters above U+FFFF, and U+0000, can not be kept: leave them out")
+    return value
+
+
+async def read_object(request: web.BaseRequest, limit: int) -> dict[str, Any]:
+    """Read a JSON object. Raises Invalid and TooLarge."""
+    value = await read_json(request, limit)
+    if not isinstance(value, dict):
+        raise Invalid("the body is a JSON list, but an object is due")
+    return value
+
+
+def require_octets(request: web.BaseRequest) -> None:
+    """Raise WrongMediaType unless a body is announced as bytes (IMG-391, IMG-396)."""
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != OCTETS:
+        raise WrongMediaType(f"bytes are sent with Content-Type: {OCTETS}, not {kind or 'without one'}")
+
+
+async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    """Yield a body as it arrives; only now is a client that waits for leave told to go on. Raises Unavailable."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    try:
+        async for chunk in request.content.iter_any():
+            yield chunk
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise Unavailable("the connection broke before all bytes had arrived") from error
+
+
+async def _read(request: web.BaseRequest, limit: int) -> bytes:
+    held = bytearray()
+    async for chunk in chunks(request):
+        held += chunk
+        if len(held) > limit:
+            raise TooLarge(f"JSON bodies are read up to {limit} bytes")
+    return bytes(held)

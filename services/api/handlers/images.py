@@ -1,0 +1,79 @@
+"""/v2/images: make, show, list, change, delete."""
+
+from urllib.parse import parse_qsl, urlencode
+
+from aiohttp import web
+
+from glimpse.errors import Invalid
+from services.api import answers, bodies, filters, patches, versions, view
+from services.api.actions import deletion, images, listing
+from services.api.routing import Call
+
+
+async def create(call: Call) -> web.Response:
+    """Make an image (section 8)."""
+    body = await bodies.read_object(call.request, call.ports.settings.api.max_json_bytes)
+    seen = await images.create(call.ports, call.caller, body)
+    base = versions.base_of(call.request, call.ports.settings)
+    headers = {"Location": f"{base}/v2/images/{seen.image.id}"}
+    methods = call.ports.settings.import_.methods
+    if methods:
+        headers["OpenStack-image-import-methods"] = ",".join(methods)
+    if call.ports.settings.api.multi_store:
+        headers["OpenStack-image-store-ids"] = ",".join(call.ports.catalog.names)
+    return answers.json(view.image(call.ports, seen), 201, headers)
+
+
+async def show(call: Call) -> web.Response:
+    """Show an image (section 9)."""
+    bodies.refuse(call.request)
+    return answers.json(view.image(call.ports, await images.show(call.ports, call.caller, call.names["image_id"])))
+
+
+async def list_images(call: Call) -> web.Response:
+    """List a page of images (section 10)."""
+    query = _query(call.request)
+    page = await listing.page(call.ports, call.caller, filters.wanted(query, call.ports.settings.api))
+    content = {
+        "images": [view.image(call.ports, seen) for seen in page.seen],
+        "first": _link(query, None),
+        "schema": "/v2/schemas/images",
+    }
+    if page.last is not None:
+        content["next"] = _link(query, page.last)
+    return answers.json(content)
+
+
+async def update(call: Call) -> web.Response:
+    """Change an image (section 11)."""
+    dialect = patches.dialect_of(call.request.headers.get("Content-Type"))
+    body = await bodies.read_json(call.request, call.ports.settings.api.max_json_bytes)
+    wanted = patches.parse(body, dialect, call.ports.fields)
+    return answers.json(
+        view.image(call.ports, await images.update(call.ports, call.caller, call.names["image_id"], wanted))
+    )
+
+
+async def delete(call: Call) -> web.Response:
+    """Delete an image (section 13)."""
+    bodies.refuse(call.request)
+    await deletion.delete(call.ports, call.caller, call.names["image_id"])
+    return answers.nothing()
+
+
+def _query(request: web.BaseRequest) -> list[tuple[str, str]]:
+    """Return the query as it was sent, in its order. Raises Invalid for what is not UTF-8 (IMG-92)."""
+    try:
+        return parse_qsl(
+            request.rel_url.raw_query_string, keep_blank_values=True, errors="strict", max_num_fields=10_000
+        )
+    except ValueError:
+        raise Invalid("the query has bytes in it that are not UTF-8") from None
+
+
+def _link(query: list[tuple[str, str]], marker: str | None) -> str:
+    """Link to a page: the same query, but for where it begins (IMG-277, IMG-708)."""
+    pairs = [(name, value) for name, value in query if name != "marker"]
+    if marker is not None:
+        pairs.append(("marker", marker))
+    return f"/v2/images?{urlencode(pairs)}" if pairs else "/v2/images"

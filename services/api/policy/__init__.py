@@ -1,0 +1,1 @@
+"""Who may do what: the rules, and what they are written in."""

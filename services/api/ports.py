@@ -1,0 +1,23 @@
+"""What the API needs from outside."""
+
+from dataclasses import dataclass
+
+from glimpse.database.pool import Database
+from glimpse.settings import Settings
+from glimpse.stores.catalog import Catalog
+from schemas.images import ImageFields
+from services.api.in_flight import InFlight
+from services.api.policy.policy import Policy
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Built once in `main`; tests build it of the same parts."""
+
+    database: Database
+    catalog: Catalog
+    settings: Settings
+    policy: Policy
+    fields: ImageFields
+    in_flight: InFlight
+    """What this process is storing right now."""

@@ -1,0 +1,131 @@
+"""Statements on copies of bytes: their rows come before their first byte, and only the scrubber takes them away."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from glimpse.database.pool import Reader, Transaction
+from schemas.vocabulary import STAGING
+
+
+async def insert(tx: Transaction, image_id: str, store: str, key: str, lease: timedelta) -> int:
+    """Write the row of a copy that is about to be written; returns its id."""
+    blob: int = await tx.fetchval(
+        """
+        INSERT INTO blobs (image_id, store, key, lease_until)
+        VALUES ($1, $2, $3, clock_timestamp() + $4::interval)
+     RETURNING id
+        """,
+        image_id,
+        store,
+        key,
+        lease,
+    )
+    return blob
+
+
+async def renew(tx: Transaction, blobs: Sequence[int], lease: timedelta) -> set[int]:
+    """Say that copies are still on their way; returns those of them that are."""
+    rows = await tx.fetch(
+        """
+        UPDATE blobs
+           SET lease_until = clock_timestamp() + $2::interval
+         WHERE id = ANY($1) AND state = 'writing'
+     RETURNING id
+        """,
+        blobs,
+        lease,
+    )
+    return {row["id"] for row in rows}
+
+
+async def mark_stored(tx: Transaction, blob: int, size: int) -> bool:
+    """Say that a copy is whole; False when it was given up meanwhile."""
+    touched = await tx.execute(
+        """
+        UPDATE blobs
+           SET state = 'stored', size = $2, stored_at = clock_timestamp(), lease_until = NULL
+         WHERE id = $1 AND state = 'writing'
+        """,
+        blob,
+        size,
+    )
+    return bool(touched)
+
+
+async def doom(tx: Transaction, blob: int) -> bool:
+    """Give up a copy that is not whole; False when it was given up already."""
+    touched = await tx.execute(
+        """
+        UPDATE blobs
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL
+         WHERE id = $1 AND state = 'writing'
+        """,
+        blob,
+    )
+    return bool(touched)
+
+
+async def doom_staged(tx: Transaction, image_id: str) -> None:
+    """Let the staged bytes of an image go, whole or not."""
+    await tx.execute(
+        """
+        UPDATE blobs
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL
+         WHERE image_id = $1 AND store = $2 AND state <> 'doomed'
+        """,
+        image_id,
+        STAGING,
+    )
+
+
+async def doom_unfinished(tx: Transaction, image_id: str) -> None:
+    """Let go of everything of an image that is not a whole copy in a store."""
+    await tx.execute(
+        """
+        UPDATE blobs
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL
+         WHERE image_id = $1 AND (state = 'writing' OR (state = 'stored' AND store = $2))
+        """,
+        image_id,
+        STAGING,
+    )
+
+
+async def has_copies(reader: Reader, image_id: str) -> bool:
+    """Say whether any store holds a whole copy."""
+    found = await reader.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM blobs WHERE image_id = $1 AND store <> $2 AND state = 'stored')
+        """,
+        image_id,
+        STAGING,
+    )
+    return bool(found)
+
+
+async def list_copies(reader: Reader, image_id: str) -> dict[str, str]:
+    """Return the keys of an image's whole copies by store, in the order in which they came."""
+    rows: Sequence[Any] = await reader.fetch(
+        """
+        SELECT store, key
+          FROM blobs
+         WHERE image_id = $1 AND store <> $2 AND state = 'stored'
+         ORDER BY id
+        """,
+        image_id,
+        STAGING,
+    )
+    return {row["store"]: row["key"] for row in rows}
+
+
+async def is_staged(reader: Reader, image_id: str) -> bool:
+    """Say whether whole bytes wait in staging."""
+    found = await reader.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM blobs WHERE image_id = $1 AND store = $2 AND state = 'stored')
+        """,
+        image_id,
+        STAGING,
+    )
+    return bool(found)

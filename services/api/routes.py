@@ -1,0 +1,14 @@
+"""Every route of the API on one page; `allow` is written where a 405 says something else than what there is."""
+
+from services.api.handlers import activation, data, images, imports
+from services.api.routing import route
+
+ROUTES = (
+    route("/images", GET=images.list_images, POST=images.create),
+    route("/images/{image_id}", GET=images.show, PATCH=images.update, DELETE=images.delete),
+    route("/images/{image_id}/file", GET=data.download, PUT=data.upload),
+    route("/images/{image_id}/stage", PUT=data.stage),
+    route("/images/{image_id}/import", POST=imports.request_import),
+    route("/images/{image_id}/actions/deactivate", POST=activation.deactivate),
+    route("/images/{image_id}/actions/reactivate", POST=activation.reactivate),
+)

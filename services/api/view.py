@@ -1,0 +1,19 @@
+"""How an image looks to its caller."""
+
+from typing import Any
+
+from glimpse.image import document
+from schemas.vocabulary import Status
+from services.api.policy.policy import Seen
+from services.api.ports import Ports
+
+
+def image(ports: Ports, seen: Seen) -> dict[str, Any]:
+    """Show an image as section 6 of the contract has it: where its copies are, too, where the caller may know."""
+    shown = document(seen.image)
+    hidden = seen.image.status is Status.DEACTIVATED and not seen.caller.is_admin  # IMG-179
+    if hidden or not ports.settings.api.multi_store:
+        shown.pop("stores", None)
+    elif len(seen.image.stores) > 1:
+        shown["stores"] = ",".join(ports.catalog.by_weight(seen.image.stores))  # IMG-176
+    return shown
