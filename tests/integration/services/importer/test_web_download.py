@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import itertools
 
 import pytest
 from aiohttp import web
@@ -143,15 +144,14 @@ class Breaking:
         self.begins = []
 
     async def answer(self, request):
-        begin = 0
-        if self.ranges and "Range" in request.headers and request.headers.get("If-Range") == self.tag:
-            begin = int(request.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        part = self.ranges and "Range" in request.headers and request.headers.get("If-Range") == self.tag
+        begin = int(request.headers["Range"].removeprefix("bytes=").rstrip("-")) if part else 0
         self.begins.append(begin)
         size = len(self.content)
         headers = {"Content-Length": str(size - begin), "ETag": self.tag}
-        if begin:
+        if part:
             headers["Content-Range"] = f"bytes {begin}-{size - 1}/{size}"
-        response = web.StreamResponse(status=206 if begin else 200, headers=headers)
+        response = web.StreamResponse(status=206 if part else 200, headers=headers)
         await response.prepare(request)
         await response.write(self.content[begin : begin + self.piece])
         if begin + self.piece < size:
@@ -165,7 +165,11 @@ async def test_a_broken_download_goes_on_where_it_ended(house, noise, serve):
         image, task = await fetched(house, uri)
     assert (image.status, task["attempts"]) == ("active", 1)
     assert await house.bytes_in(image.id, "fast") == noise
-    assert server.begins == [0, 1_000_000, 2_000_000, 3_000_000]
+    # How much of a piece was taken before its connection broke is up to the buffers in between. What was taken is
+    # never asked for again, and nothing is left out: the bytes above are whole.
+    assert server.begins[0] == 0
+    for before, begin in itertools.pairwise(server.begins):
+        assert before < begin <= before + server.piece
 
 
 @pytest.mark.rule("OP-23")
