@@ -13,14 +13,14 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install everything a developer needs; quick when nothing changed
-	@PYTHON=$(PYTHON) scripts/packages.sh python3-venv postgresql qemu-utils bubblewrap e2fsprogs
-	@$(MAKE) --no-print-directory .venv/dev .venv/glimpse
+	@PYTHON=$(PYTHON) scripts/packages.sh python3-venv postgresql qemu-utils bubblewrap e2fsprogs maven
+	@$(MAKE) --no-print-directory .venv/dev .venv/glimpse .kafka/ready
 
 up: .venv/glimpse ## Run Glimpse, all of it, on this machine; ARGS="..." for more
 	exec $(BIN)/glimpse up $(ARGS)
 
-test: .venv/dev .venv/glimpse ## Run every test; ARGS="-k upload" for some
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+test: .venv/dev .venv/glimpse .kafka/ready ## Run every test; ARGS="-k upload" for some
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: .venv/dev .venv/glimpse ## Check format, style, types, imports and the quick tests, in under a minute
 	$(BIN)/ruff format --check
@@ -44,7 +44,7 @@ lock: ## Pin what pyproject.toml asks for, with hashes (needs uv)
 	$(LOCK) --extra postgres --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
 
 clean: ## Remove what was installed and cached
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .kafka .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each file below is made again only when what it is made from changed.
@@ -65,3 +65,10 @@ clean: ## Remove what was installed and cached
 .venv/glimpse: pyproject.toml .venv/runtime
 	$(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .
 	@touch $@
+
+# Apache Kafka for the tests. Where there is no Maven, they say so; GLIMPSE_TEST_KAFKA names a broker to use instead.
+.kafka/ready: scripts/kafka/pom.xml
+	@rm -rf .kafka/libs
+	@if command -v mvn >/dev/null; then mvn -q -B -f scripts/kafka/pom.xml dependency:copy-dependencies \
+	    -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/.kafka/libs"; fi
+	@mkdir -p .kafka && touch $@

@@ -11,6 +11,7 @@ is_here() {
         bubblewrap) command -v bwrap ;;
         qemu-utils) command -v qemu-img ;;
         e2fsprogs) command -v mkfs.ext4 ;;
+        maven) command -v mvn ;;
         *) command -v "$1" || dpkg -s "$1" ;;
     esac >/dev/null 2>&1
 }

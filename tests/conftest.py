@@ -21,6 +21,8 @@ from glimpse import settings
 from glimpse.database import migrate
 from glimpse.database.pool import Database
 
+pytest_plugins = ["tests.fixtures.kafka"]
+
 TEMPLATE = "glimpse_template"
 
 
