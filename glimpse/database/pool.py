@@ -21,8 +21,15 @@ UNREACHABLE = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DiskFullError,
+    asyncpg.InternalClientError,  # a connection that is used while it is being cut
 )
-"""What asyncpg says when the database is away."""
+"""What asyncpg says when the database is away, shuts down, stands by, is full, or had us wait for too long."""
 
 
 @dataclass(frozen=True, slots=True)

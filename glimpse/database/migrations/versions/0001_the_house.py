@@ -142,8 +142,9 @@ CREATE TABLE outbox (
     traceparent text,
     data json NOT NULL,
     occurred_at timestamptz NOT NULL DEFAULT clock_timestamp()
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
+-- The log: only ever added to. The sequencer makes its partitions, ahead of time, and drops the oldest.
 CREATE TABLE events (
     pos bigint NOT NULL,
     id uuid NOT NULL,
@@ -157,17 +158,16 @@ CREATE TABLE events (
     sequenced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (pos)
 ) PARTITION BY RANGE (pos);
-CREATE TABLE events_0 PARTITION OF events FOR VALUES FROM (1) TO (1000001);
 CREATE INDEX events_by_subject ON events (subject, pos);
 
--- The position given last, and the timeline of the database that gave it.
+-- The position given last, and which history of which cluster it belongs to.
 CREATE TABLE positions (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     pos bigint NOT NULL,
     timeline text NOT NULL
 );
 
--- Who leads. The epoch rises with each new holder; writers under a lease name theirs.
+-- Who leads. The epoch rises with each new holder; writers under a lease name theirs. Rows stay: it never falls.
 CREATE TABLE leases (
     name text PRIMARY KEY,
     owner text NOT NULL,
@@ -175,12 +175,28 @@ CREATE TABLE leases (
     until timestamptz NOT NULL
 );
 
--- How far each group of readers is, in each partition of the bus.
+-- How far each group of readers is. Partition -1 is the log itself; those of a broker begin at 0.
 CREATE TABLE marks (
+    reader text NOT NULL,
+    partition integer NOT NULL CHECK (partition >= -1),
+    pos bigint NOT NULL,
+    moved_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (reader, partition)
+);
+
+-- What a group could not handle, with the reason; `message` is the whole event, so that it outlives the log.
+CREATE TABLE dead_letters (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     reader text NOT NULL,
     partition integer NOT NULL,
     pos bigint NOT NULL,
-    PRIMARY KEY (reader, partition)
+    event_id uuid NOT NULL,
+    type text NOT NULL,
+    subject text NOT NULL,
+    reason text NOT NULL,
+    message json NOT NULL,
+    buried_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (reader, partition, pos)
 );
 """
 

@@ -1,0 +1,38 @@
+"""The pace of the bus's loops: quick while there is news, calm while there is none, patient while something is away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from glimpse import process, settings
+from glimpse.errors import Unavailable
+
+log = structlog.get_logger()
+
+Step = Callable[[], Awaitable[int]]
+"""A look for news; returns how much there was."""
+
+LONGEST = timedelta(seconds=5)
+"""Between two looks while something is away."""
+
+
+async def keep_on(step: Step, bus: settings.Bus, stop: asyncio.Event, name: str) -> None:
+    """Take step after step until asked to stop. What is away is waited for; anything else ends the loop."""
+    busy, idle = timedelta(seconds=bus.busy_seconds), timedelta(seconds=bus.idle_seconds)
+    wait, away = busy, False
+    while not stop.is_set():
+        try:
+            done = await step()
+        except Unavailable as error:
+            if not away:
+                log.warning("waiting", loop=name, reason=error.message)
+            away, wait = True, min(max(wait * 2, idle), LONGEST)
+        else:
+            if away:
+                log.info("going on", loop=name)
+            away, wait = False, busy if done else min(wait * 2, idle)
+            if done >= bus.batch:
+                continue  # there is more
+        await process.pause(stop, wait)
