@@ -35,6 +35,7 @@ from glimpse.errors import Invalid
 from schemas.vocabulary import CONTAINER_FORMATS, DISK_FORMATS, ImportMethod
 
 PREFIX = "glimpse_"
+UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 MAX_HASH_HEX = 128  # what os_hash_value can carry (IMG-168)
 
 
@@ -81,12 +82,23 @@ class Images(Section):
     property_quota: int = Field(128, description="Custom properties of one image; negative is no limit (IMG-18).")
     tag_quota: int = Field(128, description="Tags of one image; negative is no limit (IMG-18).")
     location_quota: int = Field(10, description="Copies of one image; negative is no limit (IMG-18).")
+    user_storage_quota: str = Field(
+        "0",
+        pattern=r"^\d+(B|KB|MB|GB|TB)?$",
+        description="Bytes of one project, such as 500GB; 0 is no limit (IMG-17).",
+    )
     disk_formats: tuple[str, ...] = Field(DISK_FORMATS, description="Disk formats that are taken (IMG-21).")
     container_formats: tuple[str, ...] = Field(
         CONTAINER_FORMATS, description="Container formats that are taken (IMG-22)."
     )
     hashing_algorithm: str = Field("sha512", description="What os_hash_value is made with (IMG-23).")
     require_format_match: bool = Field(True, description="Refuse bytes that are not of the declared format (IMG-24).")
+
+    @property
+    def user_storage_bytes(self) -> int:
+        """The storage quota of a project in bytes; 0 is no limit."""
+        number = self.user_storage_quota.rstrip("BKMGT")
+        return int(number) * UNITS[self.user_storage_quota[len(number) :]]
 
     @field_validator("hashing_algorithm")
     @classmethod

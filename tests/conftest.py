@@ -21,7 +21,7 @@ from glimpse import settings
 from glimpse.database import migrate
 from glimpse.database.pool import Database
 
-pytest_plugins = ["tests.fixtures.kafka"]
+pytest_plugins = ["tests.fixtures.kafka", "tests.fixtures.up"]
 
 TEMPLATE = "glimpse_template"
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import structlog
 
+from glimpse import quotas
 from glimpse.database import images
 from glimpse.errors import Conflict, Gone, NotFound
 from glimpse.formats import inspect
+from glimpse.quotas import Quota, Reservation
 from glimpse.settings import seconds
 from glimpse.stores.measure import Measure
 from glimpse.stores.store import Store
@@ -30,11 +32,12 @@ async def publish(ports: Ports, job: Job) -> Job:
     job.progress.begin("storing", source.size)
     job.progress.blobs = list(copies.values())
     measure = _measure(ports, job)
+    room = Reservation(ports.database, _quota(ports, job), list(copies.values()), source.size)
     verdict: list[int | None] = []
 
     async def judged() -> AsyncGenerator[bytes, None]:
         """Let the last word be spoken before any store takes the bytes for whole."""
-        async for chunk in measure.passing(job.progress.counting(source.chunks)):
+        async for chunk in measure.passing(room.passing(job.progress.counting(source.chunks))):
             yield chunk
         verdict.append(job.image.virtual_size if _copies(job) else judge.judge(ports, job, measure.result()))
 
@@ -72,7 +75,14 @@ async def _begin(ports: Ports, job: Job, names: list[str]) -> dict[str, int]:
         if not _copies(job) and image.status is not Status.IMPORTING:
             raise Conflict(f"the image is {image.status}, so nothing can be imported into it")
         await queries.lock_task(tx, job.task)
-        return await queries.insert_copies(tx, job.task, names, seconds(ports.settings.scrubber.abandoned_seconds))
+        copies = await queries.insert_copies(tx, job.task, names, seconds(ports.settings.scrubber.abandoned_seconds))
+        if copies:
+            await quotas.reserve(tx, _quota(ports, job), list(copies.values()), job.opened().size)
+        return copies
+
+
+def _quota(ports: Ports, job: Job) -> Quota | None:
+    return quotas.quota_of(ports.settings.images, job.image.owner)
 
 
 def _measure(ports: Ports, job: Job) -> Measure:

@@ -91,6 +91,9 @@ CREATE TABLE blobs (
     state text NOT NULL DEFAULT 'writing' CHECK (state IN ('writing', 'stored', 'doomed')),
     epoch bigint NOT NULL DEFAULT 1,
     size bigint CHECK (size >= 0),
+    -- Room in the project's quota while the copy is on its way; `is_waiting`: it needs more, and nothing is spare.
+    reserved bigint NOT NULL DEFAULT 0 CHECK (reserved >= 0),
+    is_waiting boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     stored_at timestamptz,
     lease_until timestamptz,

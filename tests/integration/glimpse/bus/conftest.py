@@ -58,7 +58,7 @@ class News:
     async def until(self, condition: Callable[[], Awaitable[Any]]) -> Any:
         """Look again and again until a condition holds, in time; returns what it then says."""
         async with asyncio.timeout(20):
-            while not (found := await condition()):  # noqa: ASYNC110
+            while not (found := await condition()):
                 await asyncio.sleep(0.005)
         return found
 

@@ -142,7 +142,7 @@ async def test_progress_is_shown_while_bytes_flow(house, hanging):
     (task,) = await jobs.claim(house.ports, 1)
     running = asyncio.create_task(jobs.run(house.ports, task))
     async with asyncio.timeout(10):
-        while not (shown := (await house.task(task_id))["progress"]) or shown["bytes_done"] < 2**19:  # noqa: ASYNC110
+        while not (shown := (await house.task(task_id))["progress"]) or shown["bytes_done"] < 2**19:
             await asyncio.sleep(0.02)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

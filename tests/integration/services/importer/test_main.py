@@ -69,7 +69,7 @@ async def test_it_works_on_what_is_due_and_stops_when_told(house, start, noise):
     await house.stage(image_id, noise)
     await house.ask(image_id, {"name": "glance-direct"}, ["fast"])
     async with asyncio.timeout(20):
-        while (await house.image(image_id)).status != "active":  # noqa: ASYNC110
+        while (await house.image(image_id)).status != "active":
             await asyncio.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 10) == 0
