@@ -17,6 +17,7 @@ GlimpseError
 ├── HeaderTooLarge        a header field over its limit
 ├── Unavailable           something outside does not answer
 ├── StoreError            a store could not do what it promised
+├── TooManyDeadLetters    a group of readers put aside more than it may
 └── Fenced                somebody else holds the lease now
 """
 
@@ -91,6 +92,10 @@ class Unavailable(GlimpseError):
 
 class StoreError(GlimpseError):
     """A store could not do what it promised."""
+
+
+class TooManyDeadLetters(GlimpseError):
+    """A group of readers put aside as many events as it may; it stops rather than lose more of them."""
 
 
 class Fenced(GlimpseError):

@@ -205,7 +205,9 @@ class Scrubber(Section):
 class Bus(Section):
     """How news travels."""
 
-    deployment: str = Field("local", description="Names this deployment in the source of each event.")
+    deployment: str = Field(
+        "local", pattern=r"^[A-Za-z0-9._~-]+$", description="Names this deployment in the source of each event."
+    )
     lease_seconds: float = Field(8, gt=0, description="How long the leader or a reader is believed to live unheard.")
     busy_seconds: float = Field(0.02, gt=0, description="How often a loop looks while there is news.")
     idle_seconds: float = Field(0.25, gt=0, description="How often it looks while there is none.")

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 TYPE_PREFIX = "io.glimpse."
+SCHEMA_PREFIX = "urn:glimpse:schema:"
+"""With a type behind it, the `$id` of its JSON Schema, and what an envelope names as `dataschema`."""
 
 
 class Event(BaseModel):

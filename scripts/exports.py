@@ -2,14 +2,18 @@
 
 import json
 
-from schemas.events import every_event
+from schemas.events import SCHEMA_PREFIX, every_event
 
 
 def event_schemas() -> dict[str, str]:
     """Return a JSON Schema for the data of each fact, by the file it goes to."""
     return {
         f"schemas/json/{kind.type()}.json": json.dumps(
-            {"$schema": "https://json-schema.org/draft/2020-12/schema", **kind.model_json_schema(mode="serialization")},
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "$id": SCHEMA_PREFIX + kind.type(),
+                **kind.model_json_schema(mode="serialization"),
+            },
             indent=2,
         )
         + "\n"

@@ -10,14 +10,18 @@ from datetime import timedelta
 import uvloop
 
 from glimpse import process
+from glimpse.bus import consumer
 from glimpse.database import migrate
 from glimpse.database.pool import Database
 from glimpse.process import Loop, Sweep
 from glimpse.settings import Settings
 from glimpse.stores import catalog
-from services.importer import jobs
+from services.importer import jobs, reactions
 from services.importer.ports import Ports, scratch_root
 from services.importer.scratch import Scratch
+
+GROUP = "importer"
+"""Under this name all importers read news."""
 
 SWEEP_SCRATCH = timedelta(hours=1)
 
@@ -49,9 +53,11 @@ async def opened(settings: Settings) -> AsyncIterator[Ports]:
 
 
 def loops(ports: Ports) -> dict[str, Loop]:
-    """Return what runs side by side: tasks, and the clean-up after importers that died."""
+    """Return what runs side by side: tasks, what is heard, and the clean-up after importers that died."""
     swept = Sweep("scratch", ports.scratch.sweep, SWEEP_SCRATCH)
+    heard = reactions.reactions(ports)
     return {
         "tasks": lambda stop: jobs.follow(ports, stop),
+        "news": lambda stop: consumer.follow(ports.database, ports.settings.bus, GROUP, heard, stop),
         "scratch": lambda stop: process.follow(swept, stop),
     }

@@ -1,12 +1,9 @@
 """Facts that the importer listens to. News only wakes it: what is due is in the tasks table."""
 
-from collections.abc import Awaitable, Callable, Mapping
-
+from glimpse.bus.consumer import Reactions
 from glimpse.database.pool import Transaction
 from schemas.events import Event, ImportRequested
 from services.importer.ports import Ports
-
-Reactions = Mapping[type[Event], Callable[[Transaction, Event], Awaitable[None]]]
 
 
 def reactions(ports: Ports) -> Reactions:

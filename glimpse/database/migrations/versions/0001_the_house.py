@@ -199,6 +199,7 @@ CREATE TABLE dead_letters (
     reason text NOT NULL,
     message json NOT NULL,
     buried_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    retry boolean NOT NULL DEFAULT false,
     UNIQUE (reader, partition, pos)
 );
 """

@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from glimpse.bus.sequencer import Sequencer
+from schemas.events import ImportRequested
+
 CONFIG = """
 [postgres]
 dsn = "{dsn}"
@@ -24,7 +27,7 @@ paths = [{{path = "{folder}/staging"}}]
 allowed_networks = ["127.0.0.1/32"]
 allowed_ports = []
 scratch_dir = "{folder}/scratch"
-poll_seconds = 0.05
+poll_seconds = {poll_seconds}
 """
 
 
@@ -32,11 +35,11 @@ poll_seconds = 0.05
 async def start(house, dsn):
     """Start an importer on the house's database and stores; returns it once it says that it serves."""
     config = house.folder / "glimpse.toml"
-    text = CONFIG.format(dsn=dsn, folder=house.folder).replace("[postgres]", 'default_store = "fast"\n\n[postgres]')
-    config.write_text(text)
     started = []
 
-    async def begin():
+    async def begin(poll_seconds=0.05):
+        text = CONFIG.format(dsn=dsn, folder=house.folder, poll_seconds=poll_seconds)
+        config.write_text(text.replace("[postgres]", 'default_store = "fast"\n\n[postgres]'))
         reading, writing = os.pipe()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -73,6 +76,22 @@ async def test_it_works_on_what_is_due_and_stops_when_told(house, start, noise):
             await asyncio.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_news_of_a_request_wakes_it(house, start, noise):
+    await start(poll_seconds=3600)
+    async with asyncio.timeout(20):  # until it listens, and has looked for tasks by itself
+        while not (await house.row("SELECT count(*) AS listening FROM marks"))["listening"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    image_id = await house.importing()
+    await house.stage(image_id, noise)
+    task_id = await house.ask(image_id, {"name": "glance-direct"}, ["fast"])
+    async with house.database.transaction() as tx:
+        await tx.emit(ImportRequested(subject=image_id, image={}, task_id=task_id, method="glance-direct", stores=[]))
+    await Sequencer(house.database, house.ports.settings.bus).run_once()
+    async with asyncio.timeout(20):
+        while (await house.image(image_id)).status != "active":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def test_on_sigterm_it_gives_back_what_it_has_not_done(house, start, hanging):
