@@ -1,6 +1,6 @@
 """Every route of the API on one page; `allow` is written where a 405 says something else than what there is."""
 
-from services.api.handlers import activation, data, images, imports
+from services.api.handlers import activation, data, images, imports, members, tags
 from services.api.routing import route
 
 ROUTES = (
@@ -9,6 +9,9 @@ ROUTES = (
     route("/images/{image_id}/file", GET=data.download, PUT=data.upload),
     route("/images/{image_id}/stage", PUT=data.stage),
     route("/images/{image_id}/import", POST=imports.request_import),
+    route("/images/{image_id}/tags/{tag}", PUT=tags.add, DELETE=tags.remove),
+    route("/images/{image_id}/members", GET=members.list_members, POST=members.create),
+    route("/images/{image_id}/members/{member}", GET=members.show, PUT=members.update, DELETE=members.delete),
     route("/images/{image_id}/actions/deactivate", POST=activation.deactivate),
     route("/images/{image_id}/actions/reactivate", POST=activation.reactivate),
 )

@@ -41,7 +41,7 @@ class Route:
         names: dict[str, str] = {}
         for expected, segment in zip(self.pattern, segments, strict=True):
             if expected.startswith("{"):
-                if not segment:
+                if not segment or "\0" in segment:  # nothing has such a name: no text in the database holds a NUL
                     return None
                 names[expected[1:-1]] = segment
             elif expected != segment:

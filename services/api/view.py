@@ -1,11 +1,12 @@
-"""How an image looks to its caller."""
+"""How images, members and tasks look to their caller."""
 
 from typing import Any
 
-from glimpse.image import document
+from glimpse.image import document, timestamp
 from schemas.vocabulary import Status
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
+from services.api.queries.members import Member
 
 
 def image(ports: Ports, seen: Seen) -> dict[str, Any]:
@@ -17,3 +18,15 @@ def image(ports: Ports, seen: Seen) -> dict[str, Any]:
     elif len(seen.image.stores) > 1:
         shown["stores"] = ",".join(ports.catalog.by_weight(seen.image.stores))  # IMG-176
     return shown
+
+
+def member(found: Member) -> dict[str, Any]:
+    """Show a member as section 21 of the contract has it."""
+    return {
+        "member_id": found.member,
+        "image_id": found.image_id,
+        "status": found.status,
+        "created_at": timestamp(found.created_at),
+        "updated_at": timestamp(found.updated_at),
+        "schema": "/v2/schemas/member",
+    }

@@ -1,11 +1,8 @@
 """/v2/images: make, show, list, change, delete."""
 
-from urllib.parse import parse_qsl, urlencode
-
 from aiohttp import web
 
-from glimpse.errors import Invalid
-from services.api import answers, bodies, filters, patches, versions, view
+from services.api import answers, bodies, filters, links, patches, versions, view
 from services.api.actions import deletion, images, listing
 from services.api.routing import Call
 
@@ -32,15 +29,15 @@ async def show(call: Call) -> web.Response:
 
 async def list_images(call: Call) -> web.Response:
     """List a page of images (section 10)."""
-    query = _query(call.request)
+    query = links.query_of(call.request)
     page = await listing.page(call.ports, call.caller, filters.wanted(query, call.ports.settings.api))
     content = {
         "images": [view.image(call.ports, seen) for seen in page.seen],
-        "first": _link(query, None),
+        "first": links.page("/v2/images", query, None),
         "schema": "/v2/schemas/images",
     }
     if page.last is not None:
-        content["next"] = _link(query, page.last)
+        content["next"] = links.page("/v2/images", query, page.last)
     return answers.json(content)
 
 
@@ -59,21 +56,3 @@ async def delete(call: Call) -> web.Response:
     bodies.refuse(call.request)
     await deletion.delete(call.ports, call.caller, call.names["image_id"])
     return answers.nothing()
-
-
-def _query(request: web.BaseRequest) -> list[tuple[str, str]]:
-    """Return the query as it was sent, in its order. Raises Invalid for what is not UTF-8 (IMG-92)."""
-    try:
-        return parse_qsl(
-            request.rel_url.raw_query_string, keep_blank_values=True, errors="strict", max_num_fields=10_000
-        )
-    except ValueError:
-        raise Invalid("the query has bytes in it that are not UTF-8") from None
-
-
-def _link(query: list[tuple[str, str]], marker: str | None) -> str:
-    """Link to a page: the same query, but for where it begins (IMG-277, IMG-708)."""
-    pairs = [(name, value) for name, value in query if name != "marker"]
-    if marker is not None:
-        pairs.append(("marker", marker))
-    return f"/v2/images?{urlencode(pairs)}" if pairs else "/v2/images"

@@ -1,0 +1,33 @@
+"""/v2/images/{id}/tags/{tag}: one tag at a time."""
+
+from aiohttp import web
+
+from glimpse.errors import Invalid
+from schemas.images import LONGEST, is_too_wide
+from services.api import answers, bodies
+from services.api.actions import tags
+from services.api.routing import Call
+
+
+async def add(call: Call) -> web.Response:
+    """Put a tag on an image (section 20)."""
+    bodies.refuse(call.request)
+    await tags.add(call.ports, call.caller, call.names["image_id"], _tag(call))
+    return answers.nothing()
+
+
+async def remove(call: Call) -> web.Response:
+    """Take a tag off an image (section 20)."""
+    bodies.refuse(call.request)
+    await tags.remove(call.ports, call.caller, call.names["image_id"], _tag(call))
+    return answers.nothing()
+
+
+def _tag(call: Call) -> str:
+    """Return the tag in the path. Raises Invalid for one that no image can have (IMG-512, IMG-518)."""
+    tag = call.names["tag"]
+    if len(tag) > LONGEST:
+        raise Invalid(f"a tag has at most {LONGEST} characters; this one has {len(tag)}")
+    if is_too_wide(tag):
+        raise Invalid("characters above U+FFFF, and U+0000, can not be kept: leave them out of the tag")
+    return tag
