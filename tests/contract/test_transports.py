@@ -65,7 +65,7 @@ def updates(*versions: int, subject: str = "i1") -> list[Event]:
 
 async def read_some(transport: Transport) -> Sequence[Delivery]:
     async with asyncio.timeout(20):
-        while not (found := await transport.read()):  # noqa: ASYNC110
+        while not (found := await transport.read()):
             await asyncio.sleep(0.01)
     return found
 
@@ -207,7 +207,7 @@ async def test_however_readers_come_and_go_each_event_has_its_effect_once(line: 
     for version in range(0, total, 5):
         await line.tell(*updates(*range(version, version + 5)))
     async with asyncio.timeout(30):
-        while await _count(line) < total:  # noqa: ASYNC110
+        while await _count(line) < total:
             await asyncio.sleep(0.01)
     for reader in readers:
         reader.cancel()

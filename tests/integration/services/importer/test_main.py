@@ -81,7 +81,7 @@ async def test_it_works_on_what_is_due_and_stops_when_told(house, start, noise):
 async def test_news_of_a_request_wakes_it(house, start, noise):
     await start(poll_seconds=3600)
     async with asyncio.timeout(20):  # until it listens, and has looked for tasks by itself
-        while not (await house.row("SELECT count(*) AS listening FROM marks"))["listening"]:  # noqa: ASYNC110
+        while not (await house.row("SELECT count(*) AS listening FROM marks"))["listening"]:
             await asyncio.sleep(0.02)
     image_id = await house.importing()
     await house.stage(image_id, noise)
@@ -90,7 +90,7 @@ async def test_news_of_a_request_wakes_it(house, start, noise):
         await tx.emit(ImportRequested(subject=image_id, image={}, task_id=task_id, method="glance-direct", stores=[]))
     await Sequencer(house.database, house.ports.settings.bus).run_once()
     async with asyncio.timeout(20):
-        while (await house.image(image_id)).status != "active":  # noqa: ASYNC110
+        while (await house.image(image_id)).status != "active":
             await asyncio.sleep(0.02)
 
 
