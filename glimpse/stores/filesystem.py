@@ -1,7 +1,7 @@
 """Bytes in files. Needs directories that the process can read and write, on a filesystem with `fsync`, hard links and
 atomic `rename`; every process that uses the store must see the same directories.
 
-    <directory>/.glimpse-store        which store this directory belongs to
+    <directory>/.glimpse-store        which store this directory belongs to; without it the volume is not mounted
     <directory>/<key>                 whole, synced bytes; written once
     <directory>/.part/<random>        bytes on their way; what a crash leaves here is listed, and deleted like any key
 """
@@ -62,7 +62,7 @@ class FilesystemStore:
 
     async def read(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """See Store.read."""
-        path = await asyncio.to_thread(self._existing, key)
+        path = await asyncio.to_thread(self._found, key)
         if path is None:
             raise NotFound(f"store {self.name} has no {key}")
         left = length
@@ -83,7 +83,7 @@ class FilesystemStore:
 
     async def size(self, key: str) -> int | None:
         """See Store.size."""
-        path = await asyncio.to_thread(self._existing, key)
+        path = await asyncio.to_thread(self._found, key)
         return None if path is None else (await asyncio.to_thread(path.stat)).st_size
 
     async def delete(self, key: str) -> None:
@@ -94,6 +94,7 @@ class FilesystemStore:
 
     async def list_objects(self) -> AsyncIterator[StoredObject]:
         """See Store.list_objects."""
+        await asyncio.to_thread(self._require_marks)
         for directory in self.directories:
             walk = self._walk(directory.path)
             while page := await asyncio.to_thread(_next_page, walk):
@@ -128,6 +129,7 @@ class FilesystemStore:
 
     def _roomiest(self) -> Path:
         """Pick the directory to write to: the highest priority first, the most free space among equals."""
+        self._require_marks()
         with _failures(f"store {self.name}"):
             best = max(self.directories, key=lambda directory: (directory.priority, _free(directory.path)))
         return best.path
@@ -154,7 +156,26 @@ class FilesystemStore:
         _check_key(key)
         return next((found for each in self.directories if (found := each.path / key).is_file()), None)
 
+    def _found(self, key: str) -> Path | None:
+        """Return the file of a key; None only when every directory is there to say so."""
+        path = self._existing(key)
+        if path is None:
+            self._require_marks()
+        return path
+
+    def _require_marks(self) -> None:
+        """Raise StoreError unless every directory is this store's: of an empty mount point all bytes seem gone."""
+        for directory in self.directories:
+            with _failures(f"store {self.name}"):
+                try:
+                    _refuse_another(directory.path / MARKER, self.name)
+                except (FileNotFoundError, NotADirectoryError):
+                    raise StoreError(
+                        f"store {self.name} does not find {directory.path / MARKER}: mount its volume"
+                    ) from None
+
     def _delete(self, key: str) -> None:
+        self._require_marks()
         for directory in self.directories:
             path = directory.path / key
             with _failures(f"store {self.name}"):
@@ -162,15 +183,18 @@ class FilesystemStore:
                     path.unlink()
                 except (FileNotFoundError, NotADirectoryError):
                     continue
-                _sync_folder(path.parent)
+                try:
+                    _sync_folder(path.parent)
+                except FileNotFoundError:  # it went with another key just now
+                    _sync_folder(path.parent.parent)
                 if path.parent not in (directory.path, directory.path / PART):
                     with contextlib.suppress(OSError):  # another key is still in it, or was just put there
                         path.parent.rmdir()
 
     def _check(self) -> None:
+        self._require_marks()
         for directory in self.directories:
             with _failures(f"store {self.name}"):
-                _mark(directory.path / MARKER, self.name)
                 if not os.access(directory.path / PART, os.W_OK | os.X_OK):
                     raise StoreError(f"store {self.name} can not write to {directory.path}: check its permissions")
 
@@ -254,11 +278,15 @@ def _mark(marker: Path, name: str) -> None:
         with marker.open("x") as file:
             file.write(f"{name}\n")
     except FileExistsError:
-        owner = marker.read_text().strip()
-        if owner != name:
-            raise StoreError(
-                f"{marker.parent} belongs to store {owner}, not to {name}: give each store a directory of its own"
-            ) from None
+        _refuse_another(marker, name)
+
+
+def _refuse_another(marker: Path, name: str) -> None:
+    owner = marker.read_text().strip()
+    if owner != name:
+        raise StoreError(
+            f"{marker.parent} belongs to store {owner}, not to {name}: give each store a directory of its own"
+        )
 
 
 def _free(path: Path) -> int:

@@ -81,6 +81,43 @@ async def test_a_directory_that_vanished_fails_the_check(tmp_path: Path) -> None
         await store.check()
 
 
+@pytest.mark.parametrize("empty_mount_point", [True, False])
+async def test_of_a_directory_that_vanished_nobody_believes_that_its_bytes_are_gone(
+    tmp_path: Path, empty_mount_point: bool
+) -> None:
+    store = a_store(tmp_path / "data")
+    store.open()
+    await store.write("image/key", some(65536))
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    if empty_mount_point:
+        (tmp_path / "data").mkdir()
+    for asked in (
+        store.size("image/key"),
+        store.delete("image/key"),
+        anext(store.read("image/key")),
+        store.write("image/other", some(1)),
+        store.check(),
+    ):
+        with pytest.raises(StoreError, match="mount its volume"):
+            await asked
+    with pytest.raises(StoreError, match="mount its volume"):
+        await anext(store.list_objects())
+    if empty_mount_point:
+        (tmp_path / "data").rmdir()
+    (tmp_path / "elsewhere").rename(tmp_path / "data")
+    assert await store.size("image/key") == 65536
+
+
+async def test_keys_of_one_folder_can_be_deleted_at_once(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    store.open()
+    for round_ in range(20):
+        keys = [f"image{round_}/{number}" for number in range(8)]
+        await asyncio.gather(*(store.write(key, some(1)) for key in keys))
+        await asyncio.gather(*(store.delete(key) for key in keys))
+    assert [stored async for stored in store.list_objects()] == []
+
+
 class SlowToOpen(FilesystemStore):
     """A store on a disk that takes its time to open a file."""
 
