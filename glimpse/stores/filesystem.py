@@ -3,18 +3,18 @@ atomic `rename`; every process that uses the store must see the same directories
 
     <directory>/.glimpse-store        which store this directory belongs to; without it the volume is not mounted
     <directory>/<key>                 whole, synced bytes; written once
-    <directory>/.part/<random>        bytes on their way; what a crash leaves here is listed, and deleted like any key
+    <directory>/.part/<key, quoted>   bytes on their way; what a crash leaves here goes when its key is deleted
 """
 
 import asyncio
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 from glimpse import settings
 from glimpse.errors import Conflict, Invalid, NotFound, StoreError, StoreFull
@@ -50,7 +50,7 @@ class FilesystemStore:
         """See Store.write."""
         _check_key(key)
         directory = await asyncio.to_thread(self._roomiest)
-        part = directory / PART / secrets.token_hex(16)
+        part = directory / PART / _part_of(key)
         file = await self._begun(part, key)
         try:
             kept = await _fill(file, chunks)
@@ -150,7 +150,10 @@ class FilesystemStore:
             raise Conflict(f"store {self.name} has {key} already: a key is written once")
         with _failures(f"store {self.name}"):
             part.parent.mkdir(exist_ok=True)
-            return part.open("xb", buffering=0)
+            try:
+                return part.open("xb", buffering=0)
+            except FileExistsError:
+                raise Conflict(f"store {self.name} is being sent {key} already: a key is written once") from None
 
     def _existing(self, key: str) -> Path | None:
         _check_key(key)
@@ -179,6 +182,8 @@ class FilesystemStore:
         for directory in self.directories:
             path = directory.path / key
             with _failures(f"store {self.name}"):
+                # what a dead writer left goes, and what a sleeping one still writes can never be taken for whole
+                (directory.path / PART / _part_of(key)).unlink(missing_ok=True)
                 try:
                     path.unlink()
                 except (FileNotFoundError, NotADirectoryError):
@@ -292,6 +297,11 @@ def _refuse_another(marker: Path, name: str) -> None:
 def _free(path: Path) -> int:
     stat = os.statvfs(path)
     return stat.f_bavail * stat.f_frsize
+
+
+def _part_of(key: str) -> str:
+    """Return the name under which a key's bytes arrive: deleting the key finds it, whoever was writing."""
+    return quote(key, safe="")
 
 
 def _next_page(walk: Iterator[StoredObject]) -> list[StoredObject]:

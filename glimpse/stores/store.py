@@ -42,7 +42,11 @@ class Store(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove a key; that it is gone already is no error. Raises StoreError when it can not be removed."""
+        """Remove a key, whole or still on its way; that it is gone already is no error.
+
+        Whoever was writing it fails, and what a dead writer left of it goes. Raises StoreError when it can not be
+        removed.
+        """
         ...
 
     def list_objects(self) -> AsyncIterator[StoredObject]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from glimpse import settings
-from glimpse.errors import Conflict, Invalid, NotFound
+from glimpse.errors import Conflict, Invalid, NotFound, StoreError
 from glimpse.stores.filesystem import FilesystemStore
 from glimpse.stores.store import Store
 
@@ -115,6 +115,25 @@ async def test_deleting_twice_is_no_error(store: Store) -> None:
     assert await store.size(KEY) is None
     with pytest.raises(NotFound):
         await read(store, KEY)
+
+
+async def test_a_key_that_is_deleted_while_it_is_written_is_never_there(store: Store) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def interrupted() -> AsyncIterator[bytes]:
+        yield b"x" * 2_000_000
+        begun.set()
+        await go_on.wait()
+        yield b"x" * 2_000_000
+
+    task = asyncio.create_task(store.write(KEY, interrupted()))
+    await begun.wait()
+    await store.delete(KEY)
+    go_on.set()
+    with pytest.raises(StoreError):
+        await task
+    assert await store.size(KEY) is None
+    assert await keys(store) == set()
 
 
 async def test_keys_of_one_image_do_not_disturb_each_other(store: Store) -> None:
