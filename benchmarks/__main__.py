@@ -5,15 +5,16 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import limits, memory, requests, seed, service, streams
-from benchmarks.requests import CREATE
+from benchmarks import crowd, limits, memory, news, requests, seed, service, streams
+from benchmarks.requests import CREATE, DELETE, PATCH
 from benchmarks.service import Service
 
-REFERENCE = {"show": 191, "create": 61, "list of 25": 28}
+REFERENCE = {"show": 191, "create": 61, "patch": 44, "delete": 35, "list of 25": 28}
 """Requests per second of the service that is to be replaced, at 16 connections on two such cores."""
 
 
@@ -31,7 +32,11 @@ def main() -> None:
         figures["memory idle, MiB"] = [asdict(process) for process in memory.processes(glimpse)]
         figures["limits"] = _limits(glimpse, options.seconds)
         figures["requests"] = _requests(glimpse, options.seconds)
+        figures["changes"] = _changes(glimpse, options.seconds)
         figures["streams"] = _streams(glimpse, options.mebibytes)
+        figures["news"] = asdict(asyncio.run(news.latency(glimpse, options.seconds)))
+        slow = crowd.measured(glimpse, streams.newest_image(glimpse), 200, options.seconds)
+        figures["beside 200 slow uploads"] = asdict(slow)
         figures["memory after, MiB"] = [asdict(process) for process in memory.processes(glimpse)]
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
@@ -66,6 +71,22 @@ def _requests(glimpse: Service, seconds: int) -> dict[str, Any]:
                 "times the reference": round(rate.per_second / REFERENCE[name], 1)
                 if connections == 16 and name in REFERENCE
                 else None,
+            }
+    return figures
+
+
+def _changes(glimpse: Service, seconds: int) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for name, script, status in (("patch", PATCH, 200), ("delete", DELETE, 204)):
+        for connections in (1, 16):
+            ids = asyncio.run(seed.queued(glimpse.dsn, 4000 * seconds))
+            with tempfile.NamedTemporaryFile("w", suffix=".ids") as file:
+                file.write("\n".join(ids))
+                file.flush()
+                rate = requests.load(glimpse.url, connections, seconds, script % file.name, status)
+            figures[f"{name}, {connections} connections"] = {
+                **asdict(rate),
+                "times the reference": round(rate.per_second / REFERENCE[name], 1) if connections == 16 else None,
             }
     return figures
 

@@ -11,6 +11,27 @@ wrk.method = "POST"
 wrk.body = '{"name": "bench", "disk_format": "raw", "container_format": "bare", "tags": ["a"], "os_distro": "x"}'
 wrk.headers["Content-Type"] = "application/json"
 """
+PATCH = """
+local ids = {}
+for line in io.lines("%s") do ids[#ids + 1] = line end
+local n = 0
+local headers = {["Content-Type"] = "application/openstack-images-v2.1-json-patch"}
+request = function()
+  n = n %% #ids + 1
+  local body = '[{"op": "replace", "path": "/name", "value": "bench ' .. n .. '"}]'
+  return wrk.format("PATCH", "/v2/images/" .. ids[n], headers, body)
+end
+"""
+DELETE = """
+local ids = {}
+for line in io.lines("%s") do ids[#ids + 1] = line end
+local n = 0
+request = function()
+  n = n + 1
+  if n > #ids then print("no image is left to delete"); os.exit(3) end
+  return wrk.format("DELETE", "/v2/images/" .. ids[n])
+end
+"""
 CHECKED = """
 function response(status, headers, body)
   if status ~= %d then wrk.thread:stop(); os.exit(3) end

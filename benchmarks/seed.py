@@ -3,6 +3,28 @@
 import asyncpg
 
 
+async def queued(dsn: str, count: int) -> list[str]:
+    """Add empty images of project `local`, to be changed and deleted; returns their ids."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch(
+            """
+            WITH ids AS (
+                INSERT INTO image_ids (id)
+                SELECT gen_random_uuid()::text FROM generate_series(1, $1::int)
+             RETURNING id)
+            INSERT INTO images (id, name, owner, status, visibility, container_format, disk_format)
+            SELECT id, 'queued', 'local', 'queued', 'shared', 'bare', 'raw' FROM ids
+         RETURNING id
+            """,
+            count,
+        )
+        await connection.execute("VACUUM ANALYZE images")
+        return [row["id"] for row in rows]
+    finally:
+        await connection.close()
+
+
 async def images(dsn: str, count: int) -> None:
     """Add `count` active images of project `local`, with three properties and two tags each."""
     connection = await asyncpg.connect(dsn)
