@@ -2,13 +2,14 @@
 
 import typer
 
-from glimpse.commands import db, image, serve
+from glimpse.commands import db, events, image, serve
 
 app = typer.Typer(help="Glimpse, an event-driven image service.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(serve.api)
 app.command()(serve.importer)
 app.command()(serve.scrubber)
 app.add_typer(db.app, name="db")
+app.add_typer(events.app, name="events")
 app.add_typer(image.app, name="image")
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts import configuration, exports, lifecycle
+from scripts import configuration, events, exports, lifecycle
 
 ROOT = Path(__file__).parent.parent
 ONLY_GENERATED = ("schemas/json",)
@@ -14,6 +14,7 @@ def made() -> dict[str, str]:
     return {
         "docs/lifecycle.md": lifecycle.page(),
         "docs/configuration.md": configuration.page(),
+        "docs/events.md": events.page(),
         **exports.event_schemas(),
     }
 
