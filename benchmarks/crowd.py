@@ -37,7 +37,6 @@ def _crawling(service: Service, uploads: int) -> Iterator[None]:
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
         lines = [stack.enter_context(_line(service)) for _ in range(uploads)]
-        for line in lines:
         sender = threading.Thread(target=_send, args=(lines, stop))
         sender.start()
         try:

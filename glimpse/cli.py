@@ -2,12 +2,15 @@
 
 import typer
 
-from glimpse.commands import db, events, image, serve
+from glimpse.commands import db, events, image, scrubber, serve
 
 app = typer.Typer(help="Glimpse, an event-driven image service.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(serve.api)
 app.command()(serve.importer)
 app.command()(serve.scrubber)
+app.command()(scrubber.restore)
+app.command()(scrubber.scrub)
+app.command()(scrubber.orphans)
 app.add_typer(db.app, name="db")
 app.add_typer(events.app, name="events")
 app.add_typer(image.app, name="image")

@@ -1,6 +1,6 @@
 """An image inside the house, and how it looks to those outside."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,6 +89,13 @@ def changes(before: ImageRow, after: ImageRow) -> dict[str, Any]:
     old, new = document(before), document(after)
     differing = (name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     return {name: old.get(name) for name in sorted(differing) if name != "updated_at"}
+
+
+def remains(image: ImageRow) -> ImageRow:
+    """Return what is kept of an image that is gone for good: what it was, not what users said about it (IMG-373)."""
+    return replace(
+        image, properties={}, service_properties={}, tags=[], stores=[], restore_requested_at=None, staged_until=None
+    )
 
 
 def timestamp(moment: datetime) -> str:

@@ -14,4 +14,5 @@ ROUTES = (
     route("/images/{image_id}/members/{member}", GET=members.show, PUT=members.update, DELETE=members.delete),
     route("/images/{image_id}/actions/deactivate", POST=activation.deactivate),
     route("/images/{image_id}/actions/reactivate", POST=activation.reactivate),
+    route("/images/{image_id}/actions/restore", POST=activation.restore),
 )

@@ -221,11 +221,11 @@ async def mark_stored(tx: Transaction, ids: Sequence[int], size: int) -> int:
 
 
 async def doom_copies(tx: Transaction, task: Task) -> None:
-    """Give up every copy of a task that is not whole."""
+    """Give up every copy of a task that is not whole; their writing is over, so nobody waits for a lease."""
     await tx.execute(
         """
         UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL
          WHERE image_id = $1 AND state = 'writing' AND starts_with(key, $2)
         """,
         task.image_id,

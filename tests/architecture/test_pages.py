@@ -18,7 +18,7 @@ PAGES = sorted(
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 TYPED = re.compile(r"(?:^|`|; |&& )make ([a-z]+)(?=`|\s*#|\s*$| ARGS=)", re.MULTILINE)
 COMMAND = re.compile(r"(?:^|`)glimpse ([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
-ON_THEIR_WAY = {"up", "restore"}
+ON_THEIR_WAY = {"up"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
 
 

@@ -1,10 +1,12 @@
-"""Let an image go: at once for its owner, while its bytes wait for the scrubber."""
+"""Let an image go: at once for its owner, while its bytes wait for the scrubber; and ask it back."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from glimpse import restore as restoring
+from glimpse.database import clock
 from glimpse.database import images as rows
-from glimpse.errors import Forbidden
+from glimpse.errors import Forbidden, NotFound
 from glimpse.image import document
 from glimpse.lifecycle import Mover
 from glimpse.settings import seconds
@@ -12,8 +14,9 @@ from schemas.events import ImageDeleted
 from schemas.vocabulary import Status
 from services.api.actions import seeing
 from services.api.caller import Caller
+from services.api.policy.policy import Seen
 from services.api.ports import Ports
-from services.api.queries import blobs, clock
+from services.api.queries import blobs
 
 RESTORABLE = frozenset({Status.ACTIVE, Status.DEACTIVATED})
 """What a restored image can be again; any other becomes queued, since nobody works on it any more (IMG-716)."""
@@ -52,3 +55,12 @@ async def delete(ports: Ports, caller: Caller, image_id: str) -> None:
 def _grace(ports: Ports) -> timedelta:
     rules = ports.settings.scrubber
     return seconds(rules.grace_seconds if rules.delayed_delete else 0)
+
+
+async def restore(ports: Ports, caller: Caller, image_id: str) -> None:
+    """Ask a deleted image back; the scrubber gives it (IMG-719). Raises NotFound for all who may not ask (IMG-720)."""
+    async with ports.database.transaction(caller.actor) as tx:
+        image = await rows.find_locked(tx, image_id)
+        if image is None or not ports.policy.allows(caller, "restore_image", Seen(image, caller)):
+            raise NotFound(f"no image found with ID {image_id}")
+        await restoring.request(tx, image_id)

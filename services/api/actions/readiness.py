@@ -2,9 +2,9 @@
 
 import asyncio
 
+from glimpse.database import clock
 from glimpse.errors import GlimpseError
 from services.api.ports import Ports
-from services.api.queries import clock
 
 PATIENCE_SECONDS = 5.0
 

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from services.api import answers, bodies
-from services.api.actions import activation
+from services.api.actions import activation, deletion
 from services.api.routing import Call
 
 
@@ -19,3 +19,10 @@ async def reactivate(call: Call) -> web.Response:
     bodies.refuse(call.request)
     await activation.reactivate(call.ports, call.caller, call.names["image_id"])
     return answers.nothing()
+
+
+async def restore(call: Call) -> web.Response:
+    """Ask a deleted image back (section 33)."""
+    bodies.refuse(call.request)
+    await deletion.restore(call.ports, call.caller, call.names["image_id"])
+    return answers.nothing(202)

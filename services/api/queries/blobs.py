@@ -1,4 +1,8 @@
-"""Statements on copies of bytes: their rows come before their first byte, and only the scrubber takes them away."""
+"""Statements on copies of bytes: their rows come before their first byte, and only the scrubber takes them away.
+
+It deletes doomed bytes once no lease is on their row: whoever dooms what they wrote themselves takes the lease away,
+whoever dooms what another may still be writing leaves it there.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -67,11 +71,11 @@ async def doom(tx: Transaction, blob: int) -> bool:
 
 
 async def doom_staged(tx: Transaction, image_id: str) -> None:
-    """Let the staged bytes of an image go, whole or not."""
+    """Let the staged bytes of an image go, whole or not; a writer keeps its lease until it has noticed."""
     await tx.execute(
         """
         UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
          WHERE image_id = $1 AND store = $2 AND state <> 'doomed'
         """,
         image_id,
@@ -80,11 +84,11 @@ async def doom_staged(tx: Transaction, image_id: str) -> None:
 
 
 async def doom_unfinished(tx: Transaction, image_id: str) -> None:
-    """Let go of everything of an image that is not a whole copy in a store."""
+    """Let go of everything of an image that is not a whole copy in a store; writers keep their leases."""
     await tx.execute(
         """
         UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
          WHERE image_id = $1 AND (state = 'writing' OR (state = 'stored' AND store = $2))
         """,
         image_id,

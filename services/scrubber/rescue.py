@@ -1,0 +1,129 @@
+"""Images that nobody works on any more are given back, with the reason; what a dead writer left behind is doomed.
+
+A writer that is alive renews the lease of its copy, and an import that is alive has a task that is to be done: such
+images are never touched. The importer itself takes over tasks whose workers died.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from glimpse.database import clock, images
+from glimpse.database.pool import Transaction
+from glimpse.image import ImageRow, changes, document
+from glimpse.lifecycle import Mover
+from schemas.events import ImageEvent, ImportFailed, StageFailed, UploadFailed
+from schemas.vocabulary import Status
+from services.scrubber.ports import ACTOR, Ports
+from services.scrubber.queries import abandoned, copies
+
+log = structlog.get_logger()
+
+LOCK = "os_glance_import_task"
+IMPORTING_TO = "os_glance_importing_to_stores"
+FAILED = "os_glance_failed_import"
+ERROR = "os_glimpse_import_error"
+
+ABANDONED = "abandoned"
+UPLOAD_LOST = "the upload broke off, and nobody has been heard of it since; send the bytes again"
+STAGE_LOST = "staging broke off, and nobody has been heard of it since; stage the bytes again"
+STAGED_TOO_LONG = "the staged bytes were not imported in time; stage them again"
+IMPORT_LOST = "nobody works on this import any more; import again"
+
+
+async def run_once(ports: Ports) -> int:
+    """Put everything right that a crash left behind; return how many images and copies that were."""
+    done = await _give_back_abandoned(ports) + await _drop_staged(ports)
+    async with ports.database.transaction(ACTOR) as tx:
+        unheard_of = await copies.doom_unheard_of(tx, ports.settings.scrubber.batch)
+    if done or unheard_of:
+        ports.doomed.set()
+    return done + unheard_of
+
+
+async def _give_back_abandoned(ports: Ports) -> int:
+    keep = timedelta(days=ports.settings.staging.keep_days)
+    async with ports.database.reading() as reader:
+        found = await abandoned.list_abandoned(reader, ports.settings.scrubber.batch, keep)
+    given_back = 0
+    for image_id in found:
+        async with ports.database.transaction(ACTOR) as tx:
+            image = await images.find_locked(tx, image_id)
+            # once more, now that the row is ours: whoever moves it holds it while they do
+            if image is not None and await abandoned.list_abandoned(tx, 1, keep, [image_id]):
+                await _give_back(tx, ports, image)
+                given_back += 1
+    return given_back
+
+
+async def _give_back(tx: Transaction, ports: Ports, image: ImageRow) -> None:
+    """Take one locked image back to `queued` and tell why; it is empty then (IMG-221, IMG-223, IMG-495)."""
+    reason = await _reason(tx, image)
+    row = replace(image, size=None, virtual_size=None, staged_until=None)
+    await copies.doom_unfinished(tx, image.id)
+    if image.status is Status.IMPORTING:
+        row = await _out_of_import(tx, ports, row)
+    else:
+        await copies.doom_staged(tx, image.id)
+    row = await images.move(tx, row, Status.QUEUED, Mover.SCRUBBER)
+    await tx.emit(_told(image, row, reason))
+    log.warning("image given back", image=image.id, was=str(image.status), reason=reason)
+
+
+async def _reason(tx: Transaction, image: ImageRow) -> str:
+    if image.status is Status.SAVING:
+        return UPLOAD_LOST
+    if image.status is Status.IMPORTING:
+        return IMPORT_LOST
+    return STAGED_TOO_LONG if await copies.is_staged(tx, image.id) else STAGE_LOST
+
+
+async def _out_of_import(tx: Transaction, ports: Ports, image: ImageRow) -> ImageRow:
+    """Say on the image what came of its import, and keep what is staged for the next one (IMG-721)."""
+    told = unlocked(image.service_properties) | {ERROR: f"{ABANDONED}: {IMPORT_LOST}"}
+    keep = timedelta(hours=ports.settings.import_.keep_staged_hours)
+    if keep and await copies.is_staged(tx, image.id):
+        return replace(image, service_properties=told, staged_until=await clock.now(tx, keep))
+    await copies.doom_staged(tx, image.id)
+    return replace(image, service_properties=told)
+
+
+def unlocked(properties: Mapping[str, str]) -> dict[str, str]:
+    """Return the service's properties without the lock of an import; what it did not do, it failed to do (IMG-202)."""
+    told = {name: value for name, value in properties.items() if name != LOCK}
+    failed = {*told.get(FAILED, "").split(","), *told.get(IMPORTING_TO, "").split(",")} - {""}
+    return told | {IMPORTING_TO: "", FAILED: ",".join(sorted(failed))}
+
+
+def _told(before: ImageRow, row: ImageRow, reason: str) -> ImageEvent:
+    shown, previous = document(row), changes(before, row)
+    if before.status is Status.SAVING:
+        return UploadFailed(subject=row.id, version=row.version, image=shown, previous=previous, reason=reason)
+    if before.status is Status.UPLOADING:
+        return StageFailed(subject=row.id, version=row.version, image=shown, previous=previous, reason=reason)
+    return ImportFailed(
+        subject=row.id,
+        version=row.version,
+        image=shown,
+        previous=previous,
+        task_id=before.service_properties.get(LOCK),
+        code=ABANDONED,
+        reason=reason,
+    )
+
+
+async def _drop_staged(ports: Ports) -> int:
+    """Let staged bytes go that were kept for another import, which nobody asked for in time (IMG-721)."""
+    async with ports.database.reading() as reader:
+        found = await abandoned.list_staged_for_too_long(reader, ports.settings.scrubber.batch)
+    for image_id in found:
+        async with ports.database.transaction(ACTOR) as tx:
+            image = await images.find_locked(tx, image_id)
+            if image is None or image.staged_until is None or image.staged_until > await clock.now(tx):
+                continue
+            if image.status not in (Status.UPLOADING, Status.IMPORTING):  # there they are in use again
+                await copies.doom_staged(tx, image.id)
+            await images.save(tx, replace(image, staged_until=None), quietly=True)
+    return len(found)
