@@ -14,6 +14,9 @@ log = structlog.get_logger()
 Step = Callable[[], Awaitable[int]]
 """A look for news; returns how much there was."""
 
+SLOWER = 1.25
+"""By how much the next look comes later when there was nothing: from busy to idle within about a second."""
+
 LONGEST = timedelta(seconds=5)
 """Between two looks while something is away."""
 
@@ -32,7 +35,7 @@ async def keep_on(step: Step, bus: settings.Bus, stop: asyncio.Event, name: str)
         else:
             if away:
                 log.info("going on", loop=name)
-            away, wait = False, busy if done else min(wait * 2, idle)
+            away, wait = False, busy if done else min(wait * SLOWER, idle)
             if done >= bus.batch:
                 continue  # there is more
         await process.pause(stop, wait)

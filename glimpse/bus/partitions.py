@@ -149,7 +149,7 @@ async def _holds_after(tx: Transaction, partition: Partition, mark: int) -> bool
 
 async def _make(tx: Transaction, partition: Partition) -> None:
     """Attach a table that is there already: to create one as a partition would stop everybody."""
-    await tx.execute("SET LOCAL lock_timeout = '2s'")
+    await tx.execute("SET LOCAL lock_timeout = '200ms'")
     await tx.execute(f"CREATE TABLE {partition.name} (LIKE events INCLUDING ALL)")
     await tx.execute(
         f"ALTER TABLE events ATTACH PARTITION {partition.name} FOR VALUES FROM ({partition.first}) "

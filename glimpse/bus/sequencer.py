@@ -52,6 +52,7 @@ class Sequencer:
         self._holder = Holder(database, LEASE, settings.seconds(bus.lease_seconds))
         self._head = 0
         self._last_partition_begins = 0
+        self._room_after = float("-inf")
         self._swept = float("-inf")
 
     async def run_once(self) -> int:
@@ -75,18 +76,22 @@ class Sequencer:
         async with self._database.reading() as reader:
             if not await _is_waiting(reader):  # cheaper than to find a batch empty
                 return 0
-        if self._head + self._bus.batch >= self._last_partition_begins:
+        if self._head + self._bus.batch >= self._last_partition_begins and time.monotonic() >= self._room_after:
             await self._make_room(lease)
         step = await advance(self._database, self._bus, lease)
         self._head = step.head
         return step.moved
 
     async def _make_room(self, lease: Lease) -> None:
-        async with self._database.transaction() as tx:
-            await leases.hold(tx, lease, settings.seconds(self._bus.lease_seconds))
-            self._head = await positions.lock(tx)
-            made = await partitions.make_room(tx, self._head)
-        self._last_partition_begins = made[-1].first
+        try:
+            async with self._database.transaction() as tx:
+                await leases.hold(tx, lease, settings.seconds(self._bus.lease_seconds))
+                self._head = await positions.lock(tx)
+                made = await partitions.make_room(tx, self._head)
+            self._last_partition_begins = made[-1].first
+        except Unavailable as error:  # there may be room still; if there is none, nothing moves until there is
+            log.warning("partition not made", reason=error.message)
+            self._room_after = time.monotonic() + 1
 
     async def _sweep(self, lease: Lease) -> None:
         self._swept = time.monotonic()
@@ -117,8 +122,7 @@ async def sweep(database: Database, bus: settings.Bus, lease: Lease) -> int:
 
 
 async def _is_waiting(reader: Reader) -> bool:
-    waiting: bool = await reader.fetchval("SELECT EXISTS (SELECT FROM outbox)")
-    return waiting
+    return await reader.fetchval("SELECT seq FROM outbox ORDER BY seq LIMIT 1") is not None
 
 
 async def _move(tx: Transaction, head: int, limit: int) -> int:

@@ -77,6 +77,24 @@ async def test_a_partition_is_made_while_somebody_reads_and_somebody_writes(news
         await make_room(news, SMALLEST)
 
 
+async def test_while_a_partition_can_not_be_made_what_there_is_room_for_moves_on(news):
+    news.bus = news.bus.model_copy(update={"batch": 5000})
+    await tell_and_sequence(news, SMALLEST - 1)
+    leader = Sequencer(news.database, news.bus)
+    async with news.database.transaction() as analyzing:
+        await analyzing.execute("LOCK TABLE events IN SHARE UPDATE EXCLUSIVE MODE")
+        await news.tell_many(10)
+        assert await news.until(leader.run_once) == 10
+        assert len(await names(news)) == 2
+    await news.tell_many(10)
+
+    async def is_made():
+        await leader.run_once()
+        return len(await names(news)) == 3
+
+    await news.until(is_made)
+
+
 async def test_a_partition_holds_about_a_days_news_but_grows_only_fourfold(news):
     news.bus = news.bus.model_copy(update={"batch": 5000})
     await tell_and_sequence(news, SMALLEST)

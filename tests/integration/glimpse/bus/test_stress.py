@@ -19,7 +19,7 @@ from glimpse.settings import seconds
 from schemas.events import ImageUpdated
 
 WRITERS = 16
-TRANSACTIONS = 700
+TRANSACTIONS = 520
 BUS = settings.Bus(lease_seconds=30, batch=40)
 
 
@@ -61,14 +61,17 @@ async def _write(database: Database, image_ids: list[str], told: dict[str, list[
         with contextlib.suppress(Rollback):
             async with database.transaction() as tx:
                 image = await images.lock(tx, dice.choice(image_ids))
-                image = await images.save(tx, image)
-                await tx.emit(ImageUpdated(subject=image.id, version=image.version, image=document(image)))
+                versions = []
+                for _ in range(dice.choice((1, 1, 2))):
+                    image = await images.save(tx, image)
+                    await tx.emit(ImageUpdated(subject=image.id, version=image.version, image=document(image)))
+                    versions.append(image.version)
                 await tx.write_down()
                 if dice.random() < 0.03:  # its place in the outbox is taken, and others commit before it
                     await asyncio.sleep(dice.random() / 20)
                 if dice.random() < 0.05:
                     raise Rollback
-                told[image.id].append(image.version)  # under the image's lock: in the order of the commits
+                told[image.id] += versions  # under the image's lock: in the order of the commits
 
 
 async def _lead(database: Database, done: asyncio.Event, dice: random.Random) -> None:
