@@ -61,7 +61,7 @@ There is at least one of each type in [schemas/examples](../schemas/examples).
 
 Keep the highest `sequence` you have handled beside your own data, and move it in the transaction of your effect. Drop
 what is not higher. Readers that split the stream keep one for each part. Who only cares for the latest state of each
-image can keep its `imageversion` instead, and drop what is not higher; events without one are drawn from no change.
+image can keep its `imageversion` instead, and drop what is not higher; an event without one changed nothing of it.
 
 ## See them
 

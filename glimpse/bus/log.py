@@ -75,7 +75,7 @@ async def list_unread(reader: Reader, group: str, limit: int) -> list[Envelope]:
         """
         SELECT pos, id, type, subject, version, actor, traceparent, data, occurred_at
           FROM events
-         WHERE pos > (SELECT pos FROM marks WHERE reader = $1 AND partition = $2)
+         WHERE pos > coalesce((SELECT pos FROM marks WHERE reader = $1 AND partition = $2), 0)
          ORDER BY pos
          LIMIT $3
         """,

@@ -1,6 +1,7 @@
 """The pace of the bus's loops: quick while there is news, calm while there is none, patient while something is away."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -20,22 +21,26 @@ SLOWER = 1.25
 LONGEST = timedelta(seconds=5)
 """Between two looks while something is away."""
 
+REMINDER_SECONDS = 60.0
+"""How often it is said that something still is."""
+
 
 async def keep_on(step: Step, bus: settings.Bus, stop: asyncio.Event, name: str) -> None:
     """Take step after step until asked to stop. What is away is waited for; anything else ends the loop."""
     busy, idle = timedelta(seconds=bus.busy_seconds), timedelta(seconds=bus.idle_seconds)
-    wait, away = busy, False
+    wait, said = busy, None
     while not stop.is_set():
         try:
             done = await step()
         except Unavailable as error:
-            if not away:
+            if said is None or time.monotonic() - said >= REMINDER_SECONDS:
                 log.warning("waiting", loop=name, reason=error.message)
-            away, wait = True, min(max(wait * 2, idle), LONGEST)
+                said = time.monotonic()
+            wait = min(max(wait * 2, idle), LONGEST)
         else:
-            if away:
+            if said is not None:
                 log.info("going on", loop=name)
-            away, wait = False, busy if done else min(wait * SLOWER, idle)
+            said, wait = None, busy if done else min(wait * SLOWER, idle)
             if done >= bus.batch:
                 continue  # there is more
         await process.pause(stop, wait)

@@ -8,7 +8,6 @@ later when that was not enough.
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
@@ -94,25 +93,31 @@ async def drop_old(tx: Transaction, head: int, keep: timedelta) -> int:
 
 
 async def _next_size(tx: Transaction, partitions: list[Partition], head: int) -> int:
-    """Return the room for a day's news at the rate of the last partition that was begun."""
-    begun = [partition for partition in partitions if partition.first <= head]
+    """Return the room for a day's news at the rate of the last two partitions that were begun."""
+    begun = [partition for partition in partitions if partition.first <= head][-2:]
     if not begun:
         return SMALLEST
-    took: Any = await tx.fetchrow(
+    took: timedelta | None = await tx.fetchval(
         """
-        SELECT pos, extract(epoch FROM clock_timestamp() - sequenced_at)::float8 AS seconds
-          FROM events
-         WHERE pos >= $1
-         ORDER BY pos
-         LIMIT 1
+        SELECT clock_timestamp() - sequenced_at FROM events WHERE pos >= $1 ORDER BY pos LIMIT 1
         """,
-        begun[-2].first if len(begun) > 1 else begun[-1].first,
+        begun[0].first,
     )
-    if took is None:
-        return SMALLEST
-    rate: float = (head - took["pos"] + 1) / max(took["seconds"], 1.0)
-    a_day = round(rate * timedelta(days=1).total_seconds())
-    return min(max(a_day, SMALLEST), LARGEST, partitions[-1].size * GROWTH)
+    given = sum([await _count(tx, partition) for partition in begun])
+    days = max(took or timedelta(days=1), timedelta(seconds=1)) / timedelta(days=1)
+    return min(max(round(given / days), SMALLEST), LARGEST, partitions[-1].size * GROWTH)
+
+
+async def _count(tx: Transaction, partition: Partition) -> int:
+    """Return how many events a partition has: positions are dense within it."""
+    count: int = await tx.fetchval(
+        """
+        SELECT coalesce(max(pos) - $1 + 1, 0) FROM events WHERE pos BETWEEN $1 AND $2
+        """,
+        partition.first,
+        partition.last,
+    )
+    return count
 
 
 async def _is_old(tx: Transaction, partition: Partition, keep: timedelta) -> bool:

@@ -110,6 +110,26 @@ async def test_a_partition_holds_about_a_days_news_but_grows_only_fourfold(news)
     assert (await make_room(news, last.last))[-1].size < 4 * last.size
 
 
+async def test_a_jump_makes_no_partition_larger(news):
+    await tell_and_sequence(news, 100)
+    await age(news, 1 / 24, 100)
+    await news.execute("UPDATE positions SET timeline = 'of another cluster'")
+    await tell_and_sequence(news, 1)
+    async with news.database.reading() as reader:
+        sizes = [partition.size for partition in await partitions.list_partitions(reader)]
+    assert sizes == [SMALLEST] * 4
+
+
+async def test_after_a_jump_the_partition_that_was_left_behind_goes_with_the_others(news):
+    await tell_and_sequence(news, 100)
+    await news.execute("UPDATE positions SET timeline = 'of another cluster'")
+    await tell_and_sequence(news, 1)
+    head = await news.value("SELECT pos FROM positions")
+    await age(news, 20, 100)
+    assert await drop_old(news, head) == 2
+    assert (await names(news))[0] == f"events_{head}"
+
+
 async def test_what_is_old_goes_a_partition_at_a_time(news):
     news.bus = news.bus.model_copy(update={"batch": 5000})
     await tell_and_sequence(news, SMALLEST + 10)
