@@ -43,7 +43,7 @@ Everything that happens to an image is told as an event, in the transaction that
 | `partitionkey` | what it is kept in order by: the subject |
 | `sequence` | its position, in {SEQUENCE_DIGITS} digits, so that positions sort as text |
 | `imageversion` | how many times the image had changed then; not there when nothing changed |
-| `authtype`, `authid` | `user` and who did it; `system` and the service that did it by itself; or `unknown` |
+| `authtype`, `authid` | `user` and who did it; `system` and the service that did it by itself; or `unauthenticated` |
 | `project` | the project that the user acted for |
 | `service` | the service that told it |
 | `requestid` | the request that it follows from, as in the answer's `X-Openstack-Request-Id` |

@@ -107,6 +107,7 @@ def _actor(told: dict[str, Any]) -> Actor:
 
 def _attributes(envelope: Envelope, deployment: str) -> dict[str, Any]:
     actor = envelope.actor
+    authtype = _authtype(actor)
     attributes = {
         "specversion": "1.0",
         "id": str(envelope.id),
@@ -119,14 +120,23 @@ def _attributes(envelope: Envelope, deployment: str) -> dict[str, Any]:
         "partitionkey": envelope.subject,
         "sequence": f"{envelope.pos:0{SEQUENCE_DIGITS}}",
         "imageversion": envelope.version,
-        "authtype": "user" if actor.user else "system" if actor.service else "unknown",
-        "authid": actor.user or actor.service,
+        "authtype": authtype,
+        "authid": actor.service if authtype == "system" else actor.user,
         "project": actor.project,
         "service": actor.service,
         "requestid": actor.request_id,
         "traceparent": envelope.traceparent,
     }
     return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _authtype(actor: Actor) -> str:
+    """Say what is known of who did it: a request without a user came from somebody who did not say who they are."""
+    if actor.user:
+        return "user"
+    if actor.request_id:
+        return "unauthenticated"
+    return "system" if actor.service else "unknown"
 
 
 def _from_cloud_event(event: BaseCloudEvent) -> Envelope:

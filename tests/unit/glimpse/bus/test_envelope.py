@@ -143,6 +143,7 @@ def test_positions_sort_as_text():
         (Actor(user="u1"), b"user", b"u1"),
         (Actor(user="u1", service="importer"), b"user", b"u1"),
         (Actor(service="scrubber"), b"system", b"scrubber"),
+        (Actor(service="api", request_id="req-1"), b"unauthenticated", None),
         (Actor(), b"unknown", None),
     ],
 )
