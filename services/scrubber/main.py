@@ -20,6 +20,7 @@ from services.scrubber import reactions, sweeps
 from services.scrubber.ports import Ports
 
 GROUP = "scrubber"
+"""Under this name all scrubbers read news."""
 
 
 def serve(settings: Settings) -> None:

@@ -125,5 +125,5 @@ async def _drop_staged(ports: Ports) -> int:
                 continue
             if image.status not in (Status.UPLOADING, Status.IMPORTING):  # there they are in use again
                 await copies.doom_staged(tx, image.id)
-            await images.save(tx, replace(image, staged_until=None), quietly=True)
+            await abandoned.forget_staged(tx, image.id)
     return len(found)

@@ -64,6 +64,11 @@ async def list_staged_for_too_long(reader: Reader, limit: int) -> list[str]:
     return [row["id"] for row in rows]
 
 
+async def forget_staged(tx: Transaction, image_id: str) -> None:
+    """Forget until when staged bytes were kept. Nobody outside sees that, so it is no new version of the image."""
+    await tx.execute("UPDATE images SET staged_until = NULL WHERE id = $1", image_id)
+
+
 async def delete_expired_tasks(tx: Transaction, limit: int) -> int:
     """Remove tasks that ended and were shown for long enough (IMG-28); returns how many."""
     return await tx.execute(

@@ -151,10 +151,12 @@ async def test_a_copy_that_nobody_is_heard_of_is_given_up_whatever_its_image_doe
 async def test_what_stayed_staged_after_a_failed_import_goes_when_its_time_is_over(house, until, states):
     image_id = await house.image("queued", stores=(STAGING,))
     await house.execute("UPDATE images SET staged_until = clock_timestamp() + $1::text::interval", until)
+    before = await house.row_of(image_id)
     await rescue.run_once(house.ports)
     assert [state for _store, state in await house.blobs(image_id)] == states
     image = await house.row_of(image_id)
-    assert image.status == "queued"
+    assert (image.status, image.version) == ("queued", before.version)
+    assert await house.names_told(image_id) == []
     assert (image.staged_until is None) == (states == ["doomed"])
     assert await rescue.run_once(house.ports) == 0
 
