@@ -8,6 +8,13 @@ import sys
 
 import pytest
 
+from glimpse import process
+from glimpse.bus import sequencer
+from glimpse.database import images
+from glimpse.image import document
+from schemas.events import ImageDeleted
+from services.scrubber import main
+
 CONFIG = """
 default_store = "fast"
 
@@ -42,7 +49,7 @@ async def start(house):
 
     async def begin():
         reading, writing = os.pipe()
-        process = await asyncio.create_subprocess_exec(
+        scrubber = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             "from glimpse.cli import main; main()",
@@ -52,19 +59,19 @@ async def start(house):
             pass_fds=[writing],
             env={**os.environ, "GLIMPSE_READY_FD": str(writing)},
         )
-        started.append(process)
+        started.append(scrubber)
         os.close(writing)
         try:
             assert await asyncio.wait_for(asyncio.to_thread(os.read, reading, 6), 30) == b"ready\n"
         finally:
             os.close(reading)
-        return process
+        return scrubber
 
     yield begin
-    for process in started:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    for each in started:
+        if each.returncode is None:
+            each.kill()
+            await each.wait()
 
 
 async def until(condition):
@@ -74,7 +81,7 @@ async def until(condition):
 
 
 async def test_it_does_all_that_is_due_and_stops_when_told(house, start):
-    process = await start()
+    scrubber = await start()
     gone = await house.deleted()
     back = await house.deleted(due_in=3600)
     await house.ask_back(back)
@@ -84,8 +91,8 @@ async def test_it_does_all_that_is_due_and_stops_when_told(house, start):
         return [await house.status(image_id) for image_id in (gone, back, lost)] == ["deleted", "active", "queued"]
 
     await until(all_done)
-    process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 10) == 0
+    scrubber.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(scrubber.wait(), 10) == 0
 
 
 async def doomed_images(house, many):
@@ -95,7 +102,7 @@ async def doomed_images(house, many):
     await house.execute(
         """
         UPDATE blobs
-           SET state = 'doomed', run_at = clock_timestamp() - interval '1 hour' + nth * interval '1 ms'
+           SET state = 'doomed', run_at = now() - interval '1 hour' + nth * interval '1 ms'
           FROM unnest($1::text[]) WITH ORDINALITY AS ordered (image_id, nth)
          WHERE blobs.image_id = ordered.image_id
         """,
@@ -112,13 +119,13 @@ def keys_of(house, image_id):
 async def stuck_at(house, start, image_id):
     """Start a scrubber and let it come as far as an image: its bytes are gone, and its row is held by another."""
     other = await house.holding(image_id)
-    process = await start()
+    scrubber = await start()
 
     async def bytes_are_gone():
         return not keys_of(house, image_id)
 
     await until(bytes_are_gone)
-    yield process
+    yield scrubber
     await other.close()
 
 
@@ -127,9 +134,9 @@ async def test_killed_between_bytes_and_rows_again_and_again_it_loses_nothing_an
     gone = await doomed_images(house, 60)
     kept = await house.image(stores=("fast", "cheap"))
     for nth in (10, 30, 50):
-        async with stuck_at(house, start, gone[nth]) as process:
-            process.kill()
-            await process.wait()
+        async with stuck_at(house, start, gone[nth]) as scrubber:
+            scrubber.kill()
+            await scrubber.wait()
         assert await house.status(gone[nth]) == "pending_delete"
         assert {state for _store, state in await house.blobs(gone[nth])} == {"doomed"}
     await start()
@@ -146,16 +153,40 @@ async def test_killed_between_bytes_and_rows_again_and_again_it_loses_nothing_an
 
 async def test_it_stops_in_the_middle_of_much_work_and_leaves_it_whole(house, start):
     gone = await doomed_images(house, 20)
-    async with stuck_at(house, start, gone[5]) as process:
-        process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 10) == 0
+    async with stuck_at(house, start, gone[5]) as scrubber:
+        scrubber.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(scrubber.wait(), 10) == 0
     left = await house.rows("SELECT image_id FROM blobs")
     assert {row["image_id"] for row in left} == {image_id for image_id in gone if keys_of(house, image_id)}
     assert set(gone[10:]) <= {row["image_id"] for row in left}
 
 
+async def test_news_of_a_request_is_heard_long_before_the_clock(house):
+    ports = house.another(sweep_seconds=3600).ports
+    image_id, gone = await house.deleted(due_in=3600), await house.image()
+    running = [
+        asyncio.create_task(process.run(main.loops(ports), ports.stopping)),
+        asyncio.create_task(sequencer.follow(house.database, ports.settings.bus, ports.stopping)),
+    ]
+    await until(
+        lambda: house.rows("SELECT name FROM leases WHERE name = 'scrubber.orphans'")
+    )  # the first looks are over
+    await house.ask_back(image_id)
+    await house.delete(gone)
+    async with house.database.transaction() as tx:
+        image = await images.find_locked(tx, gone)
+        await tx.emit(ImageDeleted(subject=gone, version=image.version, image=document(image)))
+
+    async def both_are_done():
+        return (await house.status(image_id), await house.status(gone)) == ("active", "deleted")
+
+    await until(both_are_done)
+    ports.stopping.set()
+    await asyncio.gather(*running)
+
+
 async def test_it_outlives_its_connections(house, start):
-    process = await start()
+    scrubber = await start()
     await house.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -166,4 +197,4 @@ async def test_it_outlives_its_connections(house, start):
         return await house.status(image_id) == "deleted"
 
     await until(is_deleted)
-    assert process.returncode is None
+    assert scrubber.returncode is None

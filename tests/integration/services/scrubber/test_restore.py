@@ -122,6 +122,18 @@ async def test_while_a_store_is_away_it_waits_and_no_purge_takes_it(house):
     assert await house.row("SELECT attempts, last_error FROM blobs") == {"attempts": 0, "last_error": None}
 
 
+async def test_while_its_store_is_not_configured_it_waits_and_no_purge_takes_it(house):
+    image_id = await house.deleted(stores=("cheap",))
+    await house.ask_back(image_id)
+    without = house.configured(stores={"fast": {"paths": [{"path": house.folder / "fast"}]}})
+    assert await restore.run_once(without.ports) == 0
+    await purge.run_once(without.ports)
+    assert await house.blobs(image_id) == [("cheap", "stored")]
+    await house.make_due()
+    assert await restore.run_once(house.ports) == 1
+    assert await house.bytes_of(image_id, "cheap") == house.content(image_id)
+
+
 async def test_a_store_that_is_away_hinders_nobody_who_has_another_copy(house):
     image_id = await house.deleted(stores=("fast", "cheap"))
     await house.ask_back(image_id)
