@@ -2,9 +2,10 @@
 
 import typer
 
-from glimpse.commands import db, events, image, scrubber, serve
+from glimpse.commands import db, events, image, scrubber, serve, up
 
 app = typer.Typer(help="Glimpse, an event-driven image service.", no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(up.up)
 app.command()(serve.api)
 app.command()(serve.importer)
 app.command()(serve.scrubber)

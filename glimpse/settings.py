@@ -311,22 +311,40 @@ class Settings(BaseSettings):
         return (init_settings,)  # load() lays the sources over each other, table by table
 
 
-def load(config: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+def load(
+    config: Path | None = None, overrides: Mapping[str, Any] | None = None, otherwise: Path | None = None
+) -> Settings:
     """Build the settings: `overrides` (nested, as in the file) beat the environment, which beats the file.
 
-    `config` defaults to what GLIMPSE_CONFIG names. Raises Invalid with one line that names the setting.
+    `config` defaults to what GLIMPSE_CONFIG names, and that to `otherwise`, when it can be read. Raises Invalid with
+    one line that names the setting.
     """
+    return validated(stated(config, overrides, otherwise))
+
+
+def stated(
+    config: Path | None = None, overrides: Mapping[str, Any] | None = None, otherwise: Path | None = None
+) -> dict[str, Any]:
+    """Return what somebody said, nested as in a settings file and not yet judged: see `load`. Raises Invalid."""
     named = config or (Path(os.environ["GLIMPSE_CONFIG"]) if os.environ.get("GLIMPSE_CONFIG") else None)
+    if named is None and otherwise is not None and os.access(otherwise, os.R_OK):
+        named = otherwise
     try:
         in_file = tomllib.loads(named.read_text()) if named else {}
         in_environment = {name.removeprefix(PREFIX): value for name, value in _GlimpseEnvironment(Settings)().items()}
-        return Settings.model_validate(merged(merged(in_file, in_environment), overrides or {}))
     except OSError as error:
         raise Invalid(f"can not read the settings: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"{named} is not TOML: {error}") from None
     except SettingsError as error:
         raise Invalid(f"wrong setting in the environment: {error}") from None
+    return merged(merged(in_file, in_environment), overrides or {})
+
+
+def validated(tree: Mapping[str, Any]) -> Settings:
+    """Judge what was stated. Raises Invalid with one line that names the setting."""
+    try:
+        return Settings.model_validate(tree)
     except ValidationError as error:
         raise Invalid("wrong setting: " + "; ".join(_one_line(problem) for problem in error.errors())) from None
 

@@ -26,7 +26,9 @@ def configure(log: settings.Log, service: str) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log.level]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(
+            file=sys.stderr
+        ),  # a line and its end in one write: others write, too
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

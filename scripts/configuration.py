@@ -20,6 +20,10 @@ in the environment (`GLIMPSE_<SECTION>__<NAME>`, for example `GLIMPSE_API__PORT=
 (`--set api.port=9292`). With `_FILE` behind its name, a variable says which file has the value
 (`GLIMPSE_POSTGRES__DSN_FILE=/run/secrets/dsn`). A name that does not exist stops the start, as a wrong value does.
 
+`glimpse up` lays all of that over defaults of its own and writes the outcome to `glimpse.toml` in its data directory.
+Commands for operators (`glimpse db`, `glimpse events` ...) read that of the default data directory when nobody names
+another; the services never do.
+
 ```toml
 default_store = "disks"
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from glimpse import settings
+from glimpse.embedded import directory
+from glimpse.embedded.directory import Directory
 from glimpse.errors import GlimpseError, Invalid
 from glimpse.settings import Settings
 
@@ -21,7 +23,15 @@ Overrides = Annotated[
 
 
 def load(config: Path | None, overrides: list[str] | None) -> Settings:
-    """Read the settings as a command was asked to. Raises Invalid with one line."""
+    """Read the settings as an operator's command was asked to; where nobody says which, those of the `glimpse up` here.
+
+    Raises Invalid with one line.
+    """
+    return settings.load(config, nested(overrides or []), otherwise=Directory(directory.default()).settings)
+
+
+def load_of_service(config: Path | None, overrides: list[str] | None) -> Settings:
+    """Read the settings of a service: what is stated, and nothing that lies about. Raises Invalid with one line."""
     return settings.load(config, nested(overrides or []))
 
 

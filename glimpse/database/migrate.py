@@ -56,6 +56,8 @@ async def upgrade(dsn: str) -> bool:
                 )
             await connection.execute(script(found))
             return True
+    except asyncpg.DiskFullError as error:
+        raise Unavailable(f"there is no room left for the database: {error}") from error
     finally:
         await connection.close()
 

@@ -18,7 +18,6 @@ PAGES = sorted(
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 TYPED = re.compile(r"(?:^|`|; |&& )make ([a-z]+)(?=`|\s*#|\s*$| ARGS=)", re.MULTILINE)
 COMMAND = re.compile(r"(?:^|`)glimpse ([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
-ON_THEIR_WAY = {"up"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -30,11 +29,7 @@ def test_every_make_target_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_command_that_is_named_exists(page: Path) -> None:
-    unknown = {
-        words
-        for words in COMMAND.findall((ROOT / page).read_text())
-        if words[0] not in ON_THEIR_WAY and not _is_command(*words)
-    }
+    unknown = {words for words in COMMAND.findall((ROOT / page).read_text()) if not _is_command(*words)}
     assert not unknown
 
 

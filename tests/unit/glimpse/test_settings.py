@@ -1,0 +1,48 @@
+"""Where settings come from, and which of them win."""
+
+import pytest
+
+from glimpse import settings
+from glimpse.errors import Invalid
+
+
+@pytest.fixture
+def named(tmp_path, monkeypatch):
+    monkeypatch.delenv("GLIMPSE_CONFIG", raising=False)
+    path = tmp_path / "named.toml"
+    path.write_text("[api]\nport = 1\nworkers = 1\n")
+    return path
+
+
+def test_the_command_line_beats_the_environment_and_that_the_file(named, monkeypatch):
+    monkeypatch.setenv("GLIMPSE_API__PORT", "2")
+    monkeypatch.setenv("GLIMPSE_API__HOST", "::1")
+    told = settings.load(named, {"api": {"host": "127.0.0.2"}}).api
+    assert (told.host, told.port, told.workers) == ("127.0.0.2", 2, 1)
+
+
+def test_another_file_counts_only_where_nobody_names_one_and_it_can_be_read(named, tmp_path, monkeypatch):
+    otherwise = tmp_path / "otherwise.toml"
+    assert settings.load(otherwise=otherwise).api.port == 9292
+    otherwise.write_text("[api]\nport = 3\n")
+    assert settings.load(otherwise=otherwise).api.port == 3
+    assert settings.load(named, otherwise=otherwise).api.port == 1
+    monkeypatch.setenv("GLIMPSE_CONFIG", str(named))
+    assert settings.load(otherwise=otherwise).api.port == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"[api]\nport = 'high'", "wrong setting: api.port: Input should be a valid integer"),
+        (b"[api]\nprot = 1", "wrong setting: api.prot: there is no such setting"),
+        (b"api", "is not TOML"),
+        (b"\xff", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_line(named, content, line):
+    named.write_bytes(content)
+    with pytest.raises(Invalid) as refused:
+        settings.load(named)
+    assert line in refused.value.message
+    assert "\n" not in refused.value.message
