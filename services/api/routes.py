@@ -1,6 +1,6 @@
 """Every route of the API on one page; `allow` is written where a 405 says something else than what there is."""
 
-from services.api.handlers import activation, data, images, imports, members, tags, tasks
+from services.api.handlers import activation, data, images, imports, members, stores, tags, tasks
 from services.api.routing import route
 
 ROUTES = (
@@ -16,6 +16,11 @@ ROUTES = (
     route("/images/{image_id}/actions/deactivate", POST=activation.deactivate),
     route("/images/{image_id}/actions/reactivate", POST=activation.reactivate),
     route("/images/{image_id}/actions/restore", POST=activation.restore),
+    route("/stores/{store}/{image_id}", DELETE=stores.delete_copy),
+    route("/info/import", GET=stores.show_import),
+    route("/info/stores", GET=stores.list_stores),
+    route("/info/stores/detail", GET=stores.list_stores_in_detail),
+    route("/info/usage", GET=stores.show_usage, allow=None),
     route("/tasks", GET=tasks.list_tasks, POST=tasks.create),
     route("/tasks/{task_id}", GET=tasks.show, DELETE=tasks.delete),
 )

@@ -1,9 +1,10 @@
-"""How images, members and tasks look to their caller."""
+"""How images, members, tasks and stores look to their caller."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from glimpse.image import document, timestamp
+from glimpse.stores.store import Store
 from schemas.vocabulary import Status, TaskType
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
@@ -79,6 +80,31 @@ def task_of_image(ports: Ports, found: TaskRow) -> dict[str, Any]:
         "progress": found.progress and {name: found.progress.get(name) for name in PROGRESS},
         "error": found.error_code and {"code": found.error_code, "message": found.error_message or found.message},
     }
+
+
+def stores(ports: Ports) -> list[dict[str, Any]]:
+    """Show the stores that users may name, in configured order (IMG-569); what is not so is not said."""
+    return [_store(store, ports.catalog.default) for store in ports.catalog.listed()]
+
+
+def stores_in_detail(ports: Ports) -> list[dict[str, Any]]:
+    """Show what the stores are, too (IMG-570 to IMG-576)."""
+    return [
+        _store(store, ports.catalog.default)
+        | {"type": store.kind, "weight": store.weight, "properties": store.properties()}
+        for store in ports.catalog.listed()
+    ]
+
+
+def _store(store: Store, default: str) -> dict[str, Any]:
+    shown = {"id": store.name}
+    if store.description:
+        shown["description"] = store.description
+    if store.read_only:
+        shown["read-only"] = "true"
+    if store.name == default:
+        shown["default"] = "true"
+    return shown
 
 
 PROGRESS = ("phase", "bytes_done", "bytes_total", "percent", "eta_at")
