@@ -1,6 +1,6 @@
 """Every route of the API on one page; `allow` is written where a 405 says something else than what there is."""
 
-from services.api.handlers import activation, data, images, imports, members, stores, tags, tasks
+from services.api.handlers import activation, data, images, imports, members, schemas, stores, tags, tasks
 from services.api.routing import route
 
 ROUTES = (
@@ -23,4 +23,10 @@ ROUTES = (
     route("/info/usage", GET=stores.show_usage, allow=None),
     route("/tasks", GET=tasks.list_tasks, POST=tasks.create),
     route("/tasks/{task_id}", GET=tasks.show, DELETE=tasks.delete),
+    route("/schemas/image", GET=schemas.image),
+    route("/schemas/images", GET=schemas.images),
+    route("/schemas/member", GET=schemas.member),
+    route("/schemas/members", GET=schemas.members),
+    route("/schemas/task", GET=schemas.task),
+    route("/schemas/tasks", GET=schemas.tasks),
 )
