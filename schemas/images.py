@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, Strict, StringConstraints, TypeAdapter, ValidationError
 
-UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+UUID = r"^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
 LONGEST = 255
 LARGEST_INT = 2**31 - 1
 
@@ -46,6 +46,35 @@ IGNORED_AT_CREATE = frozenset({"os_hash_algo", "os_hash_value"})
 """Taken in a create, and without effect (IMG-194)."""
 
 
+DEFINED: Mapping[str, Mapping[str, Any]] = {
+    "kernel_id": {
+        "type": ["null", "string"],
+        "pattern": UUID,
+        "description": "The image that has the kernel to boot this one with.",
+    },
+    "ramdisk_id": {
+        "type": ["null", "string"],
+        "pattern": UUID,
+        "description": "The image that has the ramdisk to boot this one with.",
+    },
+    "instance_uuid": {"type": "string", "description": "The server that this image is a snapshot of."},
+    "architecture": {"type": "string", "description": "The processor that the system in the image runs on."},
+    "os_distro": {"type": "string", "description": "The distribution in the image, by its common short name."},
+    "os_version": {"type": "string", "description": "The version of that distribution, as its makers write it."},
+    "description": {"type": "string", "description": "What people should know about the image."},
+    "cinder_encryption_key_id": {
+        "type": "string",
+        "description": "The key, in the key manager, that the bytes of a volume's image are encrypted with.",
+    },
+    "cinder_encryption_key_deletion_policy": {
+        "type": "string",
+        "enum": ["on_image_deletion", "do_not_delete"],
+        "description": "What becomes of that key when the image is deleted.",
+    },
+}
+"""Custom properties that are more than any text, as JSON Schema, unless the operator says otherwise (IMG-185)."""
+
+
 def _whole(value: Any) -> Any:
     """Let a number like 1.0 be a whole one (IMG-162); what is neither stays what it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -59,15 +88,21 @@ Anything = Annotated[str, Strict()]
 
 
 class ImageFields:
-    """The base fields of an image in one deployment."""
+    """The fields of an image in one deployment: those that every image has, and custom ones that are defined there."""
 
-    def __init__(self, disk_formats: Sequence[str], container_formats: Sequence[str]) -> None:
+    def __init__(
+        self,
+        disk_formats: Sequence[str],
+        container_formats: Sequence[str],
+        defined: Mapping[str, Mapping[str, Any]] = DEFINED,
+    ) -> None:
+        self.disk_formats, self.container_formats, self.defined = disk_formats, container_formats, defined
         self._fields: Mapping[str, TypeAdapter[Any]] = {
             "id": TypeAdapter(Annotated[str, Strict(), StringConstraints(pattern=UUID)]),
             "name": TypeAdapter(Text | None),
             "owner": TypeAdapter(Text | None),
             "status": _one_of(STATUSES),
-            "visibility": _one_of(("community", "public", "private", "shared")),
+            "visibility": _one_of(VISIBILITIES),
             "protected": TypeAdapter(Flag),
             "os_hidden": TypeAdapter(Flag),
             "container_format": _one_of_or_null(container_formats),
@@ -84,7 +119,8 @@ class ImageFields:
             "tags": TypeAdapter(list[Text]),
             "locations": TypeAdapter(list[dict[str, Any]]),
         }
-        self._custom: TypeAdapter[str] = TypeAdapter(Anything)
+        self._defined = {name: _described(schema) for name, schema in defined.items()}
+        self._custom: TypeAdapter[Any] = TypeAdapter(Anything)
 
     def is_base(self, name: str) -> bool:
         """Say whether a name is a field that every image has, and no custom property."""
@@ -92,12 +128,17 @@ class ImageFields:
 
     def checked(self, name: str, value: Any) -> Any:
         """Return a value as the field keeps it. Raises ValueError with what is wrong."""
+        field = self._fields.get(name)
         try:
-            return self._fields.get(name, self._custom).validate_python(value)
+            if field is not None:
+                return field.validate_python(value)
+            custom = self._defined.get(name, self._custom).validate_python(value)
         except ValidationError as error:
             raise ValueError(f"{name or '(the empty name)'}: {_wrong(error)}") from None
+        return "" if custom is None else custom  # what nulls are shown as (IMG-186)
 
 
+VISIBILITIES = ("community", "public", "private", "shared")
 STATUSES = (
     "queued",
     "saving",
@@ -135,6 +176,13 @@ def _one_of(words: Sequence[str]) -> TypeAdapter[Any]:
 
 def _one_of_or_null(words: Sequence[str]) -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[str, Strict(), StringConstraints(pattern=_alternatives(words))] | None)
+
+
+def _described(schema: Mapping[str, Any]) -> TypeAdapter[Any]:
+    """Return what judges a text, or null, by its JSON Schema."""
+    pattern = _alternatives(schema["enum"]) if "enum" in schema else schema.get("pattern")
+    text: Any = Annotated[str, Strict(), StringConstraints(pattern=pattern)]
+    return TypeAdapter(text | None if "null" in schema["type"] else text)
 
 
 def _text_or_null(longest: int) -> TypeAdapter[Any]:

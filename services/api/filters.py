@@ -58,7 +58,7 @@ def wanted(query: Sequence[tuple[str, str]], rules: settings.Api) -> Wanted:
     sort = _sort(query)
     for name in ("sort", "sort_key", "sort_dir"):
         last.pop(name, None)
-    limit = _limit(last.pop("limit", None), rules)
+    limit = page_size(last.pop("limit", None), rules)
     marker = last.pop("marker", None)
     tags = tuple(value for name, value in query if name == "tag")
     last.pop("tag", None)
@@ -147,12 +147,16 @@ def _time(name: str, value: str) -> Comparison:
     operator, colon, operand = value.partition(":")
     if not colon or operator not in COMPARISONS:
         operator, operand = "eq", value
+    return Comparison(name, COMPARISONS[operator], moment(name, operand))
+
+
+def moment(name: str, text: str) -> datetime:
+    """Read a time; without an offset it is one of UTC (IMG-310). Raises Invalid."""
     try:
-        moment = datetime.fromisoformat(operand)
-    except ValueError:
-        raise Invalid(f"{name}: {operand!r} is no time; write it as 2026-01-31T12:00:00Z") from None
-    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return Comparison(name, COMPARISONS[operator], moment)
+        read = datetime.fromisoformat(text)
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(f"{name}: {text!r} is no time; write it as 2026-01-31T12:00:00Z") from None
 
 
 def _sort(query: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -165,7 +169,7 @@ def _sort(query: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         pairs = [_pair(item) for item in newer[-1].split(",")]
     else:
         for direction in directions:
-            _check_direction(direction)
+            check_direction(direction)
         if len(directions) > 1 and len(directions) != len(keys or ["created_at"]):
             raise Invalid("there must be one sort_dir for all, or one for each sort_key")
         keys = keys or ["created_at"]
@@ -185,16 +189,18 @@ def _pair(item: str) -> tuple[str, str]:
     key, colon, direction = item.partition(":")
     if not colon:
         return key, "desc"
-    _check_direction(direction)
+    check_direction(direction)
     return key, direction
 
 
-def _check_direction(direction: str) -> None:
+def check_direction(direction: str) -> None:
+    """Raise Invalid for what is no way to sort."""
     if direction not in DIRECTIONS:
         raise Invalid(f"{direction!r} is no direction: asc or desc")
 
 
-def _limit(text: str | None, rules: settings.Api) -> int:
+def page_size(text: str | None, rules: settings.Api) -> int:
+    """Return how many a page shows. Raises Invalid (IMG-287)."""
     if text is None:
         return min(rules.limit_param_default, rules.api_limit_max)
     limit = _integer("limit", text)

@@ -1,12 +1,15 @@
-"""How images, members and tasks look to their caller."""
+"""How images, members, tasks and stores look to their caller."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from glimpse.image import document, timestamp
-from schemas.vocabulary import Status
+from glimpse.stores.store import Store
+from schemas.vocabulary import Status, TaskType
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
 from services.api.queries.members import Member
+from services.api.queries.tasks import TaskRow
 
 
 def image(ports: Ports, seen: Seen) -> dict[str, Any]:
@@ -30,3 +33,92 @@ def member(found: Member) -> dict[str, Any]:
         "updated_at": timestamp(found.updated_at),
         "schema": "/v2/schemas/member",
     }
+
+
+def task_stub(found: TaskRow) -> dict[str, Any]:
+    """Show a task as lists do (IMG-581)."""
+    shown = {
+        "id": found.id,
+        "type": found.type,
+        "status": found.status,
+        "owner": found.owner,
+        "created_at": timestamp(found.created_at),
+        "updated_at": timestamp(found.updated_at),
+        "self": f"/v2/tasks/{found.id}",
+        "schema": "/v2/schemas/task",
+    }
+    if found.expires_at is not None:
+        shown["expires_at"] = timestamp(found.expires_at)
+    return shown
+
+
+def task(ports: Ports, found: TaskRow) -> dict[str, Any]:
+    """Show a task as section 25 of the contract has it; what is not set is left out (IMG-579)."""
+    shown = task_stub(found) | {"input": _input(ports, found), "result": found.result, "message": found.message}
+    known = {"image_id": found.image_id, "request_id": found.request_id, "user_id": found.user_id}
+    return shown | {name: value for name, value in known.items() if value is not None}
+
+
+def task_of_image(ports: Ports, found: TaskRow) -> dict[str, Any]:
+    """Show a task as the record that clients of section 19 know (IMG-504), and how far it is (IMG-729)."""
+    return {
+        "id": found.id,
+        "type": found.type,
+        "status": found.status,
+        "owner": found.owner,
+        "expires_at": _record_time(found.expires_at),
+        "created_at": _record_time(found.created_at),
+        "updated_at": _record_time(found.updated_at),
+        "deleted_at": None,
+        "deleted": False,
+        "image_id": found.image_id,
+        "request_id": found.request_id,
+        "user_id": found.user_id,
+        "input": _input(ports, found),
+        "result": found.result,
+        "message": found.message,
+        "progress": found.progress and {name: found.progress.get(name) for name in PROGRESS},
+        "error": found.error_code and {"code": found.error_code, "message": found.error_message or found.message},
+    }
+
+
+def stores(ports: Ports) -> list[dict[str, Any]]:
+    """Show the stores that users may name, in configured order (IMG-569); what is not so is not said."""
+    return [_store(store, ports.catalog.default) for store in ports.catalog.listed()]
+
+
+def stores_in_detail(ports: Ports) -> list[dict[str, Any]]:
+    """Show what the stores are, too (IMG-570 to IMG-576)."""
+    return [
+        _store(store, ports.catalog.default)
+        | {"type": store.kind, "weight": store.weight, "properties": store.properties()}
+        for store in ports.catalog.listed()
+    ]
+
+
+def _store(store: Store, default: str) -> dict[str, Any]:
+    shown = {"id": store.name}
+    if store.description:
+        shown["description"] = store.description
+    if store.read_only:
+        shown["read-only"] = "true"
+    if store.name == default:
+        shown["default"] = "true"
+    return shown
+
+
+PROGRESS = ("phase", "bytes_done", "bytes_total", "percent", "eta_at")
+
+
+def _input(ports: Ports, found: TaskRow) -> dict[str, Any] | None:
+    """Return what a task was given; where stores have no names, it names none (IMG-505)."""
+    if found.type is TaskType.API_IMAGE_IMPORT and found.input and not ports.settings.api.multi_store:
+        return {**found.input, "backend": [None]}
+    return found.input
+
+
+def _record_time(moment: datetime | None) -> str | None:
+    """Write a time as those records have it: to the microsecond, and without a `Z`."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")

@@ -44,7 +44,7 @@ async def claim(ports: Ports, limit: int) -> list[Task]:
         tasks = await queries.claim_due(tx, ports.worker, limit, seconds(ports.settings.import_.lease_seconds))
         if tasks:
             await queries.doom_earlier_copies(tx, tasks)
-    return tasks
+    return [task.spelled_out(ports.catalog.default) for task in tasks]
 
 
 async def run(ports: Ports, task: Task) -> None:

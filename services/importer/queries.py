@@ -17,7 +17,7 @@ async def claim_due(tx: Transaction, worker: str, limit: int, lease: timedelta) 
         WITH due AS (
             SELECT id
               FROM tasks
-             WHERE type = 'api_image_import' AND status IN ('pending', 'processing')
+             WHERE type IN ('api_image_import', 'import') AND status IN ('pending', 'processing')
                AND run_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
              ORDER BY run_at
              LIMIT $2
@@ -28,8 +28,8 @@ async def claim_due(tx: Transaction, worker: str, limit: int, lease: timedelta) 
                epoch = tasks.epoch + 1, attempts = tasks.attempts + 1, updated_at = clock_timestamp()
           FROM due
          WHERE tasks.id = due.id
-     RETURNING tasks.id, tasks.image_id, tasks.owner, tasks.user_id, tasks.request_id, tasks.input, tasks.epoch,
-               tasks.attempts, tasks.lease_owner, tasks.error_code, tasks.error_message
+     RETURNING tasks.id, tasks.type, tasks.image_id, tasks.owner, tasks.user_id, tasks.request_id, tasks.input,
+               tasks.epoch, tasks.attempts, tasks.lease_owner, tasks.error_code, tasks.error_message
         """,
         worker,
         limit,

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import AsyncIterable, AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from glimpse.database.pool import Actor
 from glimpse.image import ImageRow
 from glimpse.stores.measure import Measured
-from schemas.vocabulary import ImportMethod
+from schemas.vocabulary import ImportMethod, TaskType
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Task:
     """A task under our lease. `epoch` is ours alone: what is written without it, or with an older one, is refused."""
 
     id: str
+    type: str
     image_id: str
     owner: str | None
     user_id: str | None
@@ -30,6 +31,13 @@ class Task:
     error_code: str | None = None
     error_message: str | None = None
     """Why the try before this one failed."""
+
+    def spelled_out(self, store: str) -> "Task":
+        """Return a task of the older kind as the web-download that it asks for, into one store (IMG-726)."""
+        if self.type != TaskType.IMPORT:
+            return self
+        method = {"name": ImportMethod.WEB_DOWNLOAD, "uri": self.input["import_from"]}
+        return replace(self, input={"import_req": {"method": method}, "backend": [store]})
 
     @property
     def actor(self) -> Actor:

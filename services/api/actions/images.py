@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from glimpse.database import images as rows
+from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Forbidden
 from glimpse.image import ImageRow, changes, document
 from schemas.events import ImageCreated, ImageUpdated
@@ -34,6 +35,14 @@ DEFAULTS: dict[str, Any] = {
 
 async def create(ports: Ports, caller: Caller, body: dict[str, Any]) -> Seen:
     """Make a new, empty image."""
+    values = permitted(ports, caller, body)
+    async with ports.database.transaction(caller.actor) as tx:
+        image = await insert(tx, values)
+    return Seen(image, caller)
+
+
+def permitted(ports: Ports, caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of the image that a create body asks for, once everything about it is allowed (IMG-255)."""
     wanted = draft(body, ports.fields)
     owner = _permitted_owner(ports, caller, wanted)
     wanted.refuse_read_only()
@@ -41,12 +50,16 @@ async def create(ports: Ports, caller: Caller, body: dict[str, Any]) -> Seen:
     limits.check_tags(len(tags), ports.settings.images)
     limits.check_properties(len(wanted.properties) + wanted.ignored, ports.settings.images)
     values = {"id": str(uuid.uuid4()), **DEFAULTS, **wanted.base, "owner": owner, "properties": wanted.properties}
-    async with ports.database.transaction(caller.actor) as tx:
-        image = await images.insert(tx, {**values, "tags": list(dict.fromkeys(tags))})
-        if image is None:
-            raise Conflict(f"Image ID {values['id']} already exists!")
-        await tx.emit(ImageCreated(subject=image.id, version=image.version, image=document(image)))
-    return Seen(image, caller)
+    return {**values, "tags": list(dict.fromkeys(tags))}
+
+
+async def insert(tx: Transaction, values: dict[str, Any]) -> ImageRow:
+    """Write a new image down, and tell of it. Raises Conflict when its id was ever used (IMG-257)."""
+    image = await images.insert(tx, values)
+    if image is None:
+        raise Conflict(f"Image ID {values['id']} already exists!")
+    await tx.emit(ImageCreated(subject=image.id, version=image.version, image=document(image)))
+    return image
 
 
 async def show(ports: Ports, caller: Caller, image_id: str) -> Seen:

@@ -12,7 +12,7 @@ from glimpse.errors import Conflict, Invalid
 from glimpse.image import ImageRow, document
 from glimpse.lifecycle import Mover
 from schemas.events import ImportRequested
-from schemas.vocabulary import ImportMethod, Status
+from schemas.vocabulary import ImportMethod, Status, TaskType
 from services.api import wishes
 from services.api.actions import seeing
 from services.api.caller import Caller
@@ -44,7 +44,7 @@ async def request_import(ports: Ports, caller: Caller, image_id: str, wished: Wi
         await _check_image(tx, image, wished.method)
         wishes.check_method(wished.body["method"])
         ports.policy.require("copy_image" if wished.method is ImportMethod.COPY_IMAGE else "modify_image", seen)
-        await _take_lock(tx, image)
+        await _take_lock(tx, ports, image)
         stores = _targets(ports, wished, image)
         if not stores:  # every store has it already (IMG-483)
             return
@@ -69,14 +69,15 @@ async def _check_image(tx: Transaction, image: ImageRow, method: ImportMethod) -
             raise Conflict(f"'{name}' needs to be set before import")
 
 
-async def _take_lock(tx: Transaction, image: ImageRow) -> None:
+async def _take_lock(tx: Transaction, ports: Ports, image: ImageRow) -> None:
     """Raise Conflict while another task holds the image; one that came to nothing is ended (IMG-490)."""
     holder = image.service_properties.get(LOCK)
     if holder is None:
         return
     if await tasks.is_fresh(tx, holder, STALE["pending"], STALE["processing"]):
         raise Conflict(f"image {image.id} is locked by task {holder}: wait until that has ended")
-    await tasks.preempt(tx, holder, "Expired lock preempted")
+    live = timedelta(hours=ports.settings.import_.task_time_to_live_hours)
+    await tasks.end_badly(tx, holder, "preempted", "Expired lock preempted", live)
 
 
 def _targets(ports: Ports, wished: Wish, image: ImageRow) -> list[str]:
@@ -104,9 +105,14 @@ def _uris(method: dict[str, Any]) -> list[str]:
 
 
 async def _write_down(tx: Transaction, seen: Seen, wished: Wish, stores: list[str]) -> None:
-    task_id, image, caller = str(uuid.uuid4()), seen.image, seen.caller
+    task_id, image = str(uuid.uuid4()), seen.image
     given = {"image_id": image.id, "import_req": wished.body, "backend": stores}
-    await tasks.insert(tx, task_id, "api_image_import", image.id, caller, given)
+    await tasks.insert(tx, task_id, TaskType.API_IMAGE_IMPORT, image.id, seen.caller, given)
+    await begin(tx, image, task_id, wished.method, stores)
+
+
+async def begin(tx: Transaction, image: ImageRow, task_id: str, method: ImportMethod, stores: list[str]) -> None:
+    """Lock an image for a task, and tell that it is asked for (IMG-202 to IMG-204)."""
     still_failed = [name for name in image.service_properties.get(FAILED, "").split(",") if name not in ("", *stores)]
     told = image.service_properties | {
         LOCK: task_id,
@@ -114,7 +120,7 @@ async def _write_down(tx: Transaction, seen: Seen, wished: Wish, stores: list[st
         FAILED: ",".join(still_failed),
     }
     row = replace(image, service_properties=told, staged_until=None)
-    if wished.method is ImportMethod.COPY_IMAGE:
+    if method is ImportMethod.COPY_IMAGE:
         row = await rows.save(tx, row)
     else:
         row = await rows.move(tx, row, Status.IMPORTING, Mover.API)
@@ -125,7 +131,7 @@ async def _write_down(tx: Transaction, seen: Seen, wished: Wish, stores: list[st
             image=document(row),
             previous={"status": image.status} if row.status is not image.status else {},
             task_id=task_id,
-            method=wished.method,
+            method=method,
             stores=stores,
         )
     )

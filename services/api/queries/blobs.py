@@ -70,6 +70,19 @@ async def doom(tx: Transaction, blob: int) -> bool:
     return bool(touched)
 
 
+async def doom_copy(tx: Transaction, image_id: str, store: str) -> None:
+    """Let the whole copy in one store go."""
+    await tx.execute(
+        """
+        UPDATE blobs
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL
+         WHERE image_id = $1 AND store = $2 AND state = 'stored'
+        """,
+        image_id,
+        store,
+    )
+
+
 async def doom_staged(tx: Transaction, image_id: str) -> None:
     """Let the staged bytes of an image go, whole or not; a writer keeps its lease until it has noticed."""
     await tx.execute(
