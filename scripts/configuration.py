@@ -1,4 +1,4 @@
-"""docs/configuration.md: every setting, with its default and what it means, from `glimpse/settings.py`."""
+"""docs/configuration.md: every setting, with its default and what it means, from `glimpse/settings`."""
 
 import types
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from glimpse.settings import Section, Settings
 BEGINNING = """\
 # Configuration
 
-Made by `make schemas` from `glimpse/settings.py`; do not edit it by hand.
+Made by `make schemas` from `glimpse/settings`; do not edit it by hand.
 
 A setting is looked for, later ones winning: in a TOML file (`--config FILE`, or the one that `GLIMPSE_CONFIG` names),
 in the environment (`GLIMPSE_<SECTION>__<NAME>`, for example `GLIMPSE_API__PORT=9292`), and on the command line
