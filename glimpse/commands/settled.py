@@ -10,7 +10,7 @@ import typer
 
 from glimpse import settings
 from glimpse.errors import GlimpseError, Invalid
-from glimpse.settings import Settings
+from glimpse.settings import Layers, Settings
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file (TOML). Default: what GLIMPSE_CONFIG names.")
@@ -23,6 +23,11 @@ Overrides = Annotated[
 def load(config: Path | None, overrides: list[str] | None) -> Settings:
     """Read the settings as a command was asked to. Raises Invalid with one line."""
     return settings.load(config, nested(overrides or []))
+
+
+def layers(config: Path | None, overrides: list[str] | None) -> Layers:
+    """Return what was said of the settings, and where. Raises Invalid with one line."""
+    return settings.layers(config, nested(overrides or []))
 
 
 def nested(assignments: list[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from glimpse.settings.postgres import Postgres
 from glimpse.settings.scrubber import Scrubber
 from glimpse.settings.section import Section
 from glimpse.settings.settings import Settings
-from glimpse.settings.sources import load, merged, stated, validated
+from glimpse.settings.sources import Layers, layers, load, merged, problems, stated, validated
 from glimpse.settings.stores import DataDirectory, Staging, Store
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "DataDirectory",
     "Images",
     "Import",
+    "Layers",
     "Log",
     "Postgres",
     "Scrubber",
@@ -34,8 +35,10 @@ __all__ = [
     "Settings",
     "Staging",
     "Store",
+    "layers",
     "load",
     "merged",
+    "problems",
     "seconds",
     "stated",
     "validated",
