@@ -2,9 +2,10 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
+from yarl import URL
 
 from glimpse.settings.section import Section
 from schemas.vocabulary import ImportMethod
@@ -20,10 +21,19 @@ class Import(Section):
     convert_to: Literal["raw", "qcow2", "vmdk"] | None = Field(
         None, description="Images that are imported become this disk format; unset leaves them as they came."
     )
-    allowed_schemes: tuple[str, ...] = Field(("http", "https"), description="Schemes of web-download (IMG-27).")
-    allowed_ports: tuple[int, ...] = Field(
-        (80, 443), description="Ports of web-download when the URI has one (IMG-27)."
+    vmdk_types: tuple[Literal["streamOptimized", "monolithicSparse"], ...] = Field(
+        ("streamOptimized", "monolithicSparse"), description="Kinds of vmdk that are converted; empty is none (OP-145)."
     )
+    allowed_schemes: tuple[str, ...] = Field(
+        ("http", "https"), description="Schemes of web-download; empty is all of these two (IMG-27)."
+    )
+    disallowed_schemes: tuple[str, ...] = Field((), description="Or those it may not use, with none allowed (OP-31).")
+    allowed_hosts: tuple[str, ...] = Field((), description="Hosts of web-download; empty is all (IMG-27).")
+    disallowed_hosts: tuple[str, ...] = Field((), description="Or those it may not ask, with none allowed (OP-31).")
+    allowed_ports: tuple[int, ...] = Field(
+        (80, 443), description="Ports of web-download when the URI has one; empty is all (IMG-27)."
+    )
+    disallowed_ports: tuple[int, ...] = Field((), description="Or those it may not use, with none allowed (OP-31).")
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
         (), description="Networks that web-download may reach though they are private, loopback or link-local."
     )
@@ -52,3 +62,28 @@ class Import(Section):
     convert_memory_bytes: int = Field(2 * 1024**3, ge=2**20, description="Address space of one qemu-img.")
     convert_cpu_seconds: int = Field(3600, ge=1, description="CPU time of one conversion.")
     allow_unconfined: bool = Field(False, description="Convert even where the machine offers no sandbox. Do not.")
+
+    @field_validator("allowed_hosts", "disallowed_hosts")
+    @classmethod
+    def _as_uris_have_them(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_host(host) for host in hosts)
+
+    @model_validator(mode="after")
+    def _one_list_of_each_kind(self) -> Self:
+        for kind in ("schemes", "hosts", "ports"):
+            if getattr(self, f"allowed_{kind}") and getattr(self, f"disallowed_{kind}"):
+                raise ValueError(
+                    f"disallowed_{kind} would mean nothing beside allowed_{kind}: leave one of them empty (OP-31)"
+                )
+        return self
+
+
+def _host(text: str) -> str:
+    """Write a host as it is compared: names in small letters, addresses in their shortest form."""
+    try:
+        host = (URL.build(scheme="http", host=text.strip("[]")).raw_host or "").rstrip(".")
+    except ValueError:
+        host = ""
+    if not host:
+        raise ValueError(f"{text!r} is no host: write a name or an address, without a port")
+    return host
