@@ -12,7 +12,7 @@ from yarl import URL
 from glimpse import settings
 from glimpse.errors import Forbidden, Invalid
 
-FETCHED = frozenset({"http", "https"})
+FETCHED = ("http", "https")
 NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\\]")
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 """A last label that some resolvers read as part of an address: `127.1`, `2130706433`, `0x7f.1` (OP-32)."""
@@ -30,8 +30,9 @@ def check_uri(uri: str, rules: settings.Import) -> None:
         host, port = url.raw_host, url.explicit_port
     except ValueError as error:
         raise Invalid(f"this is no URI: {error}") from None
-    if url.scheme not in FETCHED or (rules.allowed_schemes and url.scheme not in rules.allowed_schemes):
-        raise Invalid(f"the scheme {url.scheme!r} is not allowed; {', '.join(rules.allowed_schemes)} are")
+    schemes = [each for each in rules.allowed_schemes or FETCHED if each not in rules.disallowed_schemes]
+    if url.scheme not in FETCHED or url.scheme not in schemes:
+        raise Invalid(f"the scheme {url.scheme!r} is not allowed; {', '.join(schemes)} are")
     if url.raw_user is not None or url.raw_password is not None:
         raise Invalid("the URI has a user or a password in it: name a source that needs none")
     if not host:
@@ -40,6 +41,8 @@ def check_uri(uri: str, rules: settings.Import) -> None:
     if port is not None and rules.allowed_ports and port not in rules.allowed_ports:
         allowed = ", ".join(map(str, rules.allowed_ports))
         raise Invalid(f"port {port} is not allowed; {allowed} are")
+    if port is not None and port in rules.disallowed_ports:
+        raise Invalid(f"port {port} is not allowed")
 
 
 def check_address(address: str, rules: settings.Import) -> None:
@@ -60,6 +63,9 @@ def check_address(address: str, rules: settings.Import) -> None:
 
 
 def _check_host(host: str, rules: settings.Import) -> None:
+    plain = host.rstrip(".")  # with a dot behind it, it is the same host
+    if (rules.allowed_hosts and plain not in rules.allowed_hosts) or plain in rules.disallowed_hosts:
+        raise Invalid(f"the host {host!r} is not allowed")
     try:
         ip_address(host.partition("%")[0])
     except ValueError:

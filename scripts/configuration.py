@@ -1,19 +1,17 @@
-"""docs/configuration.md: every setting, with its default and what it means, from `glimpse/settings.py`."""
+"""docs/configuration.md: every setting, with its default and what it means, from `glimpse/settings`."""
 
 import types
 from collections.abc import Iterator
-from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from glimpse.settings import Section, Settings
+from glimpse.settings import Section, Settings, toml
 
 BEGINNING = """\
 # Configuration
 
-Made by `make schemas` from `glimpse/settings.py`; do not edit it by hand.
+Made by `make schemas` from `glimpse/settings`; do not edit it by hand.
 
 A setting is looked for, later ones winning: in a TOML file (`--config FILE`, or the one that `GLIMPSE_CONFIG` names),
 in the environment (`GLIMPSE_<SECTION>__<NAME>`, for example `GLIMPSE_API__PORT=9292`), and on the command line
@@ -103,23 +101,4 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    return "unset" if value is None else f"`{_toml(value)}`"
-
-
-def _toml(value: Any) -> str:
-    """Write a value as a settings file would have it."""
-    match value:
-        case SecretStr():
-            return _toml(value.get_secret_value())
-        case bool():
-            return str(value).lower()
-        case Enum():
-            return _toml(value.value)
-        case int() | float():
-            return str(int(value) if value == int(value) else value)
-        case tuple() | list():
-            return f"[{', '.join(_toml(item) for item in value)}]"
-        case Section():
-            return "{ " + ", ".join(f"{name} = {_toml(item)}" for name, item in value) + " }"
-        case _:
-            return f'"{value}"'
+    return "unset" if value is None else f"`{toml.written(value)}`"

@@ -12,7 +12,7 @@ from glimpse import settings
 from glimpse.embedded import directory
 from glimpse.embedded.directory import Directory
 from glimpse.errors import GlimpseError, Invalid
-from glimpse.settings import Settings
+from glimpse.settings import Layers, Settings
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file (TOML). Default: what GLIMPSE_CONFIG names.")
@@ -33,6 +33,11 @@ def load(config: Path | None, overrides: list[str] | None) -> Settings:
 def load_of_service(config: Path | None, overrides: list[str] | None) -> Settings:
     """Read the settings of a service: what is stated, and nothing that lies about. Raises Invalid with one line."""
     return settings.load(config, nested(overrides or []))
+
+
+def layers(config: Path | None, overrides: list[str] | None) -> Layers:
+    """Return what was said of the settings, and where. Raises Invalid with one line."""
+    return settings.layers(config, nested(overrides or []))
 
 
 def nested(assignments: list[str]) -> dict[str, Any]:

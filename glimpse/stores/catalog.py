@@ -1,6 +1,7 @@
 """The configured stores, by name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from glimpse import settings
 from glimpse.errors import Invalid, NotFound
@@ -53,6 +54,24 @@ class Catalog:
 
 def open_catalog(configured: settings.Settings) -> Catalog:
     """Open every configured store. Raises Invalid when two share a directory, StoreError when one can not be used."""
+    stores, staging = _built(configured)
+    for store in (*stores.values(), staging):
+        store.open()
+    return Catalog(stores, staging, configured.main_store)
+
+
+def obstacles(configured: settings.Settings) -> Iterator[str]:
+    """Say what would keep the stores from being opened, or from taking bytes; nothing is made or marked."""
+    try:
+        stores, staging = _built(configured)
+    except Invalid as error:
+        yield error.message
+        return
+    for store in (*stores.values(), staging):
+        yield from store.obstacles()
+
+
+def _built(configured: settings.Settings) -> tuple[dict[str, FilesystemStore], FilesystemStore]:
     if not configured.stores:
         raise Invalid("no store is configured: add a section [stores.NAME] with its paths")
     reserved = [name for name in configured.stores if name.startswith(RESERVED)]
@@ -61,16 +80,21 @@ def open_catalog(configured: settings.Settings) -> Catalog:
     stores = {name: FilesystemStore(name, options) for name, options in configured.stores.items()}
     staging = FilesystemStore(STAGING, configured.staging)
     _refuse_shared_directories([*stores.values(), staging])
-    for store in (*stores.values(), staging):
-        store.open()
-    return Catalog(stores, staging, configured.main_store)
+    return stores, staging
 
 
 def _refuse_shared_directories(stores: Iterable[FilesystemStore]) -> None:
-    owners: dict[str, str] = {}
+    """Raise Invalid where one directory is another's, or lies in it: what is in it would seem nobody's (OP-57)."""
+    owners: dict[Path, str] = {}
     for store in stores:
         for directory in store.directories:
-            path = str(directory.path.resolve())
-            if path in owners:
-                raise Invalid(f"stores {owners[path]} and {store.name} share {path}: give each its own (OP-57)")
+            path = directory.path.resolve()
+            for other, owner in owners.items():
+                if path == other:
+                    raise Invalid(f"stores {owner} and {store.name} share {path}: give each its own (OP-57)")
+                if path.is_relative_to(other) or other.is_relative_to(path):
+                    raise Invalid(
+                        f"directories of stores {owner} and {store.name} lie in each other, {other} and {path}: "
+                        "put them side by side (OP-57)"
+                    )
             owners[path] = store.name

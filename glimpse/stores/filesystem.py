@@ -46,6 +46,22 @@ class FilesystemStore:
                 (directory.path / PART).mkdir(parents=True, exist_ok=True)
                 _mark(directory.path / MARKER, self.name)
 
+    def obstacles(self) -> Iterator[str]:
+        """Say what would keep the store from being opened, or from taking bytes; nothing is made or marked."""
+        for directory in self.directories:
+            marker = directory.path / MARKER
+            if obstacle := obstacle_to(directory.path):
+                yield f"store {self.name}: {obstacle}"
+                continue
+            try:
+                _refuse_another(marker, self.name)
+            except FileNotFoundError:  # not opened yet
+                continue
+            except OSError as error:
+                yield f"store {self.name}: can not read {marker}: {error.strerror}"
+            except StoreError as error:
+                yield error.message
+
     async def write(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         """See Store.write."""
         _check_key(key)
@@ -213,6 +229,18 @@ class FilesystemStore:
                     stat = path.stat()
                     modified_at = datetime.fromtimestamp(stat.st_mtime, UTC)
                     yield StoredObject(str(path.relative_to(root)), stat.st_size, modified_at)
+
+
+def obstacle_to(directory: Path) -> str | None:
+    """Say why files can not be put into a directory, which is made when it is not there; None when they can."""
+    if not directory.is_absolute():
+        return f"{directory} is no absolute path"
+    there = next(path for path in (directory, *directory.parents) if path.exists())
+    if not there.is_dir():
+        return f"{there} is no directory"
+    if not os.access(there, os.W_OK | os.X_OK):
+        return f"{there} can not be written to: check its permissions"
+    return None
 
 
 async def _fill(file: BinaryIO, chunks: AsyncIterable[bytes]) -> int:

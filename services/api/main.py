@@ -30,7 +30,7 @@ from services.api.routing import Router
 
 def serve(settings: Settings) -> None:
     """Run the API until it is asked to stop. Raises Invalid, Conflict or Unavailable when it can not start."""
-    _refuse_open_doors(settings)
+    refuse_open_doors(settings)
     asyncio.run(migrate.require_head(settings.postgres.dsn.get_secret_value()))
     catalog.open_catalog(settings)
     listening = workers.listen(settings.api)
@@ -70,7 +70,7 @@ def loops(ports: Ports) -> dict[str, Loop]:
     }
 
 
-def _refuse_open_doors(settings: Settings) -> None:
+def refuse_open_doors(settings: Settings) -> None:
     """Raise Invalid where everybody would be the administrator, from everywhere (AC-43)."""
     if settings.auth.mode != "none" or settings.auth.insecure:
         return

@@ -11,7 +11,7 @@ import re
 import shutil
 import struct
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,9 @@ async def available() -> str | None:
     return found[1].decode() if found else None
 
 
-async def info(path: Path, disk_format: str, limits: Limits = INFO_LIMITS) -> DiskInfo:
+async def info(
+    path: Path, disk_format: str, limits: Limits = INFO_LIMITS, vmdk_types: Collection[str] = VMDK_CREATE_TYPES
+) -> DiskInfo:
     """Ask what a disk is; one that is of another format, refers to another file or is encrypted is WrongFormat."""
     name = _name(disk_format)
     outcome = await _run(["info", "--output=json", "-f", name, Reads(path)], limits, path.parent)
@@ -72,7 +74,7 @@ async def info(path: Path, disk_format: str, limits: Limits = INFO_LIMITS) -> Di
         raise WrongFormat(f"nothing can be said of this {disk_format} image") from None
     if found != name:
         raise WrongFormat(f"the image is said to be {disk_format} but is {found}")
-    _refuse_what_leads_elsewhere(said)
+    _refuse_what_leads_elsewhere(said, vmdk_types)
     return DiskInfo(disk_format=disk_format, virtual_size=virtual_size)
 
 
@@ -173,7 +175,7 @@ def _told(outcome: Outcome) -> str:
     return "; ".join(text.replace("qemu-img: ", "").split("\n")[:3]).strip("; ")
 
 
-def _refuse_what_leads_elsewhere(said: dict[str, Any]) -> None:
+def _refuse_what_leads_elsewhere(said: dict[str, Any], vmdk_types: Collection[str]) -> None:
     """Hold what qemu-img found in a disk against what one file alone can have (OP-145)."""
     specific = said.get("format-specific", {}).get("data", {})
     if any(key in said for key in ("backing-filename", "full-backing-filename", "backing-filename-format")):
@@ -186,8 +188,8 @@ def _refuse_what_leads_elsewhere(said: dict[str, Any]) -> None:
         raise WrongFormat("the image refers to other files; only images that are whole by themselves are taken")
     if said["format"] == "vmdk":
         create_type = specific.get("create-type")
-        if create_type not in VMDK_CREATE_TYPES or len(specific.get("extents", [])) != 1:
-            raise WrongFormat(f"a vmdk of type {create_type} is not taken; {' and '.join(VMDK_CREATE_TYPES)} are")
+        if create_type not in vmdk_types or len(specific.get("extents", [])) != 1:
+            raise WrongFormat(f"a vmdk of type {create_type} is not taken; {' and '.join(vmdk_types) or 'none'} are")
 
 
 def _refuse_short_vdi(path: Path) -> None:

@@ -53,7 +53,10 @@ async def convert(ports: Ports, job: Job) -> Job:
 
 
 async def _converted(ports: Ports, job: Job, path: Path, target: str) -> Path:
-    said = await qemu.info(path, job.disk_format, replace(qemu.INFO_LIMITS, walls=_walls(ports)))
+    rules = ports.settings.import_
+    said = await qemu.info(
+        path, job.disk_format, replace(qemu.INFO_LIMITS, walls=_walls(ports)), vmdk_types=rules.vmdk_types
+    )
     cap = ports.settings.images.size_cap_bytes
     if said.virtual_size > cap:
         raise ImportFailure(TOO_LARGE, f"the disk has {said.virtual_size} bytes for its guest, and {cap} are allowed")
@@ -64,7 +67,6 @@ async def _converted(ports: Ports, job: Job, path: Path, target: str) -> Path:
             result = await job.room.enter_async_context(room) / "result"
     except TimeoutError:
         raise Unavailable("other conversions take all the room; this one waits its turn") from None
-    rules = ports.settings.import_
     limits = sandbox.Limits(
         memory_bytes=rules.convert_memory_bytes,
         cpu_seconds=rules.convert_cpu_seconds,

@@ -68,6 +68,58 @@ def test_an_empty_list_of_ports_restricts_nothing():
     addresses.check_uri("http://images.example.org:8080/", settings.Import(allowed_ports=()))
 
 
+@pytest.mark.rule("OP-31")
+@pytest.mark.parametrize(
+    ("rules", "uri"),
+    [
+        ({"allowed_hosts": ["images.example.org"]}, "http://mirror.example.org/"),
+        ({"allowed_hosts": ["images.example.org"]}, "http://images.example.org.evil.example/"),
+        ({"allowed_hosts": ["93.184.216.34"]}, "http://93.184.216.35/"),
+        ({"disallowed_hosts": ["Images.Example.org"]}, "http://IMAGES.example.ORG/"),
+        ({"disallowed_hosts": ["images.example.org"]}, "http://images.example.org./"),
+        ({"disallowed_hosts": ["bücher.example"]}, "http://xn--bcher-kva.example/"),
+        ({"disallowed_hosts": ["[2606:2800:0220::1]"]}, "http://[2606:2800:220:0:0:0:0:1]/"),
+        ({"allowed_schemes": [], "disallowed_schemes": ["http"]}, "http://images.example.org/"),
+        ({"allowed_ports": [], "disallowed_ports": [8080]}, "http://images.example.org:8080/"),
+    ],
+)
+def test_what_the_operator_does_not_allow_is_refused(rules, uri):
+    with pytest.raises(Invalid, match="not allowed"):
+        addresses.check_uri(uri, settings.Import.model_validate(rules))
+
+
+@pytest.mark.rule("OP-31")
+@pytest.mark.parametrize(
+    ("rules", "uri"),
+    [
+        ({"allowed_hosts": ["IMAGES.example.org"]}, "http://images.example.org/"),
+        ({"allowed_hosts": ["images.example.org"]}, "http://images.example.org./"),
+        ({"disallowed_hosts": ["images.example.org"]}, "http://mirror.example.org/"),
+        ({"allowed_schemes": [], "disallowed_schemes": ["http"]}, "https://images.example.org/"),
+        ({"allowed_ports": [], "disallowed_ports": [8080]}, "http://images.example.org:8081/"),
+        ({"allowed_ports": [], "disallowed_ports": [80]}, "http://images.example.org/"),  # only a written port
+    ],
+)
+def test_what_the_operator_allows_is_let_through(rules, uri):
+    addresses.check_uri(uri, settings.Import.model_validate(rules))
+
+
+@pytest.mark.rule("OP-31")
+@pytest.mark.parametrize(
+    "rules",
+    [{"allowed_hosts": ["a"], "disallowed_hosts": ["b"]}, {"disallowed_ports": [80]}, {"disallowed_schemes": ["http"]}],
+)
+def test_a_list_that_would_mean_nothing_is_a_mistake(rules):
+    with pytest.raises(ValueError, match="would mean nothing"):
+        settings.Import.model_validate(rules)
+
+
+@pytest.mark.parametrize("host", ["images.example.org:80", "http://images.example.org", "", "two words", "."])
+def test_what_is_no_host_is_a_mistake(host):
+    with pytest.raises(ValueError, match="is no host"):
+        settings.Import.model_validate({"allowed_hosts": [host]})
+
+
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"])
 def test_public_addresses_may_be_reached(address):
     addresses.check_address(address, RULES)

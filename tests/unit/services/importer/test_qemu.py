@@ -192,6 +192,14 @@ async def test_a_vmdk_of_more_than_one_file_is_refused(raw, subformat):
         await qemu.info(disk(raw, "vmdk", f"subformat={subformat}"), "vmdk")
 
 
+async def test_a_vmdk_of_a_type_that_the_operator_does_not_want_is_refused(raw):
+    image = disk(raw, "vmdk", "subformat=monolithicSparse")
+    await qemu.info(image, "vmdk")
+    for types, told in ((["streamOptimized"], "streamOptimized are"), ([], "none are")):
+        with pytest.raises(WrongFormat, match=f"a vmdk of type monolithicSparse is not taken; {told}"):
+            await qemu.info(image, "vmdk", vmdk_types=types)
+
+
 async def test_an_encrypted_disk_is_refused_with_the_reason(tmp_path):
     image = tmp_path / "locked.qcow2"
     secret = ("--object", "secret,id=s,data=open-sesame")

@@ -1,0 +1,26 @@
+"""Settings in [api]: the process that answers requests."""
+
+from pydantic import Field
+
+from glimpse.settings.section import Section
+
+
+class Api(Section):
+    """The process that answers requests."""
+
+    host: str = Field("127.0.0.1", description="The address it listens on.")
+    port: int = Field(9292, ge=0, le=65535, description="The port it listens on; 0 takes a free one.")
+    workers: int = Field(0, ge=0, description="Processes that share the port; 0 is one for each core.")
+    public_endpoint: str | None = Field(None, description="Base of the links in version documents (IMG-9).")
+    max_request_id_length: int = Field(
+        64, ge=0, description="Longer request ids are refused with 431 (IMG-103); 0 is no limit."
+    )
+    limit_param_default: int = Field(25, ge=1, description="Images on a page when nobody says how many (IMG-20).")
+    api_limit_max: int = Field(1000, ge=1, description="Images on a page at most (IMG-20).")
+    max_json_bytes: int = Field(8 * 2**20, ge=2**20, description="The largest JSON body that is read (IMG-94).")
+    drain_seconds: float = Field(30, ge=0, description="How long transfers may go on after SIGTERM.")
+    access_log: bool = Field(True, description="One line for each request.")
+    multi_store: bool = Field(
+        True,
+        description="Speak of stores by name; off answers as a deployment with one nameless store (IMG-8, IMG-10).",
+    )

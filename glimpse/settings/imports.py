@@ -1,0 +1,89 @@
+"""Settings in [import]: how bytes arrive by themselves."""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from yarl import URL
+
+from glimpse.settings.section import Section
+from schemas.vocabulary import ImportMethod
+
+
+class Import(Section):
+    """How bytes arrive by themselves."""
+
+    methods: tuple[ImportMethod, ...] = Field(
+        (ImportMethod.GLANCE_DIRECT, ImportMethod.WEB_DOWNLOAD, ImportMethod.COPY_IMAGE),
+        description="Import methods that are on (IMG-13).",
+    )
+    convert_to: Literal["raw", "qcow2", "vmdk"] | None = Field(
+        None, description="Images that are imported become this disk format; unset leaves them as they came."
+    )
+    vmdk_types: tuple[Literal["streamOptimized", "monolithicSparse"], ...] = Field(
+        ("streamOptimized", "monolithicSparse"), description="Kinds of vmdk that are converted; empty is none (OP-145)."
+    )
+    allowed_schemes: tuple[str, ...] = Field(
+        ("http", "https"), description="Schemes of web-download; empty is all of these two (IMG-27)."
+    )
+    disallowed_schemes: tuple[str, ...] = Field((), description="Or those it may not use, with none allowed (OP-31).")
+    allowed_hosts: tuple[str, ...] = Field((), description="Hosts of web-download; empty is all (IMG-27).")
+    disallowed_hosts: tuple[str, ...] = Field((), description="Or those it may not ask, with none allowed (OP-31).")
+    allowed_ports: tuple[int, ...] = Field(
+        (80, 443), description="Ports of web-download when the URI has one; empty is all (IMG-27)."
+    )
+    disallowed_ports: tuple[int, ...] = Field((), description="Or those it may not use, with none allowed (OP-31).")
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="Networks that web-download may reach though they are private, loopback or link-local."
+    )
+    max_redirects: int = Field(5, ge=0, description="Redirects that a web-download follows.")
+    connect_timeout_seconds: float = Field(10, gt=0, description="How long a web-download waits for a connection.")
+    read_timeout_seconds: float = Field(60, gt=0, description="How long a web-download waits for the next bytes.")
+    keep_staged_hours: float = Field(
+        24,
+        ge=0,
+        description="Hours that staged bytes stay after an import of them failed for good; 0 is not at all (IMG-721).",
+    )
+    scratch_dir: Path | None = Field(
+        None, description="Where conversions work; unset is below the system's temporary folder."
+    )
+    scratch_bytes: int = Field(
+        1024**4, ge=1, description="What all conversions of one importer may take there at once."
+    )
+    parallel_tasks: int = Field(2, ge=1, description="Tasks that one importer works on at once.")
+    attempts: int = Field(3, ge=1, description="How often a task is tried before it fails for good.")
+    retry_seconds: float = Field(5, ge=0, description="Wait before the second try; it doubles with each further one.")
+    lease_seconds: float = Field(60, gt=0, description="How long a task belongs to a worker that is not heard of.")
+    heartbeat_seconds: float = Field(15, gt=0, description="How often a worker says that it is at work.")
+    poll_seconds: float = Field(2, gt=0, description="How often an idle worker looks for due tasks.")
+    deadline_hours: float = Field(24, gt=0, description="How long one try of a task may take.")
+    task_time_to_live_hours: float = Field(48, gt=0, description="How long finished tasks are shown (IMG-28).")
+    convert_memory_bytes: int = Field(2 * 1024**3, ge=2**20, description="Address space of one qemu-img.")
+    convert_cpu_seconds: int = Field(3600, ge=1, description="CPU time of one conversion.")
+    allow_unconfined: bool = Field(False, description="Convert even where the machine offers no sandbox. Do not.")
+
+    @field_validator("allowed_hosts", "disallowed_hosts")
+    @classmethod
+    def _as_uris_have_them(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_host(host) for host in hosts)
+
+    @model_validator(mode="after")
+    def _one_list_of_each_kind(self) -> Self:
+        for kind in ("schemes", "hosts", "ports"):
+            if getattr(self, f"allowed_{kind}") and getattr(self, f"disallowed_{kind}"):
+                raise ValueError(
+                    f"disallowed_{kind} would mean nothing beside allowed_{kind}: leave one of them empty (OP-31)"
+                )
+        return self
+
+
+def _host(text: str) -> str:
+    """Write a host as it is compared: names in small letters, addresses in their shortest form."""
+    try:
+        host = (URL.build(scheme="http", host=text.strip("[]")).raw_host or "").rstrip(".")
+    except ValueError:
+        host = ""
+    if not host:
+        raise ValueError(f"{text!r} is no host: write a name or an address, without a port")
+    return host

@@ -1,0 +1,116 @@
+"""`glimpse config show` and `check`, as an operator types them."""
+
+import json
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from glimpse import cli, settings
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "glimpse.toml"
+    path.write_text(
+        f"""
+        [stores.disks]
+        paths = [{{ path = "{tmp_path}/disks" }}]
+
+        [staging]
+        paths = [{{ path = "{tmp_path}/staging" }}]
+        """
+    )
+    return path
+
+
+def check(config: Path, *words: str) -> tuple[int, list[str]]:
+    said = runner.invoke(cli.app, ["config", "check", "--config", str(config), *words])
+    return said.exit_code, said.stderr.splitlines()
+
+
+def test_what_is_shown_can_be_used_as_a_settings_file(config: Path, tmp_path: Path) -> None:
+    said = runner.invoke(cli.app, ["config", "show", "--config", str(config), "--set", "api.port=7"])
+    assert said.exit_code == 0
+    (tmp_path / "again.toml").write_text(said.stdout)
+    assert settings.load(tmp_path / "again.toml") == settings.load(config, {"api": {"port": 7}})
+
+
+def test_what_is_shown_to_programs_is_json(config: Path) -> None:
+    said = runner.invoke(cli.app, ["config", "show", "--json", "--config", str(config)])
+    shown = json.loads(said.stdout)
+    assert shown["stores"]["disks"]["paths"]["from"] == "file"
+    assert shown["api"]["port"] == {"from": "default", "value": 9292}
+
+
+def test_wrong_settings_are_not_shown_as_if_they_were_in_force(config: Path) -> None:
+    said = runner.invoke(cli.app, ["config", "show", "--config", str(config), "--set", "api.port=high"])
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert "api.port" in said.stderr
+
+
+def test_settings_that_can_be_used_are_said_to_be(config: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert check(config) == (0, [])
+    assert sorted(tmp_path.iterdir()) == before  # looking makes nothing
+
+
+def test_everything_wrong_has_its_line(config: Path) -> None:
+    status, lines = check(
+        config, "--set", "api.port=high", "--set", "log.lavel=info", "--set", "images.hashing_algorithm=crc"
+    )
+    assert status == 1
+    assert [line.partition(":")[0] for line in lines] == ["api.port", "images.hashing_algorithm", "log.lavel"]
+
+
+def test_a_directory_that_can_not_be_used_is_named(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "disks").write_text("a file")
+    (tmp_path / "staging").mkdir()
+    (tmp_path / "staging" / ".glimpse-store").write_text("another\n")
+    status, lines = check(config, "--set", 'import.scratch_dir="relative"')
+    assert status == 1
+    assert [line for line in lines if "disks is no directory" in line]
+    assert [line for line in lines if "belongs to store another" in line]
+    assert [line for line in lines if line.startswith("import.scratch_dir: relative is no absolute path")]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_permission_is_named(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "disks").mkdir(mode=0o500)
+    status, lines = check(config)
+    assert (status, len(lines)) == (1, 1)
+    assert "can not be written to" in lines[0]
+
+
+@pytest.mark.rule("OP-55", "OP-57")
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ('stores.more.paths=[{path="{0}/disks"}]', "share"),
+        ('stores.more.paths=[{path="{0}/disks/more"}]', "lie in each other"),
+        ('stores.more.paths=[{path="{0}/disks/../disks/"}]', "share"),
+        ('stores.os_glance_more.paths=[{path="{0}/more"}]', "reserved"),
+        ('staging.paths=[{path="{0}/disks"}]', "share"),
+    ],
+)
+def test_stores_that_would_mix_their_bytes_are_refused(told: str, reason: str, config: Path, tmp_path: Path) -> None:
+    status, lines = check(config, "--set", told.replace("{0}", str(tmp_path)), "--set", "default_store=disks")
+    assert status == 1
+    assert reason in lines[0]
+
+
+def test_the_administrator_of_everybody_is_not_let_out(config: Path) -> None:
+    status, lines = check(config, "--set", "api.host=0.0.0.0")  # AC-43
+    assert (status, len(lines)) == (1, 1)
+    assert "auth.mode is none" in lines[0]
+
+
+def test_no_store_at_all_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "empty.toml").write_text("")
+    status, lines = check(tmp_path / "empty.toml")
+    assert (status, lines) == (1, ["no store is configured: add a section [stores.NAME] with its paths"])
+    assert tomllib.loads((tmp_path / "empty.toml").read_text()) == {}
