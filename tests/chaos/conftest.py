@@ -27,6 +27,7 @@ SHORT_CLOCKS = {
     "bus.lease_seconds": "1",
     "import.allowed_networks": '["127.0.0.1/32"]',
     "import.allowed_ports": "[]",
+    "import.convert_to": '"raw"',
 }
 """Every lease, deadline, poll and grace period is a setting."""
 

@@ -4,9 +4,11 @@ import hashlib
 import http.client
 import http.server
 import random
+import subprocess
 import threading
 import uuid
 
+import psutil
 import pytest
 
 NOISE = random.Random(9).randbytes(3_000_000)
@@ -83,6 +85,24 @@ async def test_the_importer_is_killed_during_a_download(glimpse, checker, haltin
     halting.go_on.set()
     assert has_its_bytes(glimpse, image_id)
     await checker.in_order()
+
+
+async def test_the_importer_is_killed_during_a_conversion(glimpse, checker, gate, tmp_path):
+    (tmp_path / "raw").write_bytes(random.Random(4).randbytes(64 * 2**20))
+    disk = tmp_path / "disk.qcow2"
+    convert = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", tmp_path / "raw", disk]
+    subprocess.run(convert, check=True)  # noqa: ASYNC221  # nothing else runs in this loop
+    image_id = glimpse.create(disk_format="qcow2")["id"]
+    assert glimpse.ask("PUT", f"/v2/images/{image_id}/stage", disk.read_bytes(), **OCTETS).status == 204
+    async with gate("UPDATE", "tasks", "NEW.progress ->> 'phase' = 'converting'") as held:
+        ask_for_import(glimpse, image_id)
+        await held.reached()
+        glimpse.kill("importer")
+    image = glimpse.wait(image_id, lambda image: image["status"] == "active")
+    content = glimpse.ask("GET", f"/v2/images/{image_id}/file").content
+    assert (image["disk_format"], content) == ("raw", (tmp_path / "raw").read_bytes())
+    await checker.in_order()
+    assert not [each for each in psutil.process_iter(["name"]) if each.info["name"] == "qemu-img"]
 
 
 async def test_the_importer_is_killed_when_all_bytes_are_stored_and_nothing_is_committed(glimpse, checker, gate):
