@@ -1,4 +1,6 @@
-"""python-glanceclient, which asks for schemas and judges by them, and reads errors as HTML (IMG-684)."""
+"""python-glanceclient, which asks for schemas and judges by them, and reads errors as HTML."""
+
+# IMG-684
 
 import io
 import random

@@ -1,4 +1,6 @@
-"""openstacksdk, which finds the service by its version document and sends what differs as patches (IMG-683)."""
+"""openstacksdk, which finds the service by its version document and sends what differs as patches."""
+
+# IMG-683
 
 import hashlib
 import io
