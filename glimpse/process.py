@@ -76,6 +76,11 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
+def call_on_hangup(call: Callable[[], object]) -> None:
+    """Call something on each SIGHUP, which ends a process otherwise."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, call)
+
+
 def say_ready() -> None:
     """Tell whoever started this process that it serves: one line on the descriptor that GLIMPSE_READY_FD names."""
     descriptor = os.environ.pop("GLIMPSE_READY_FD", None)

@@ -10,6 +10,8 @@ from glimpse import settings
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
+_least = logging.INFO  # loggers are cached as they are first used, so the level is looked up with each line
+
 
 def configure(log: settings.Log, service: str) -> None:
     """Send every line of this process, libraries included, to standard error in the form the settings ask for."""
@@ -24,8 +26,8 @@ def configure(log: settings.Log, service: str) -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log.level]),
+        processors=[_drop_unwanted, *shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(
             file=sys.stderr
         ),  # a line and its end in one write: others write, too
@@ -35,8 +37,22 @@ def configure(log: settings.Log, service: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_meta, renderer])
     )
-    logging.basicConfig(level=max(LEVELS[log.level], logging.WARNING), handlers=[handler], force=True)
+    logging.basicConfig(handlers=[handler], force=True)
+    set_level(log)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def set_level(log: settings.Log) -> None:
+    """Keep other lines than before, from now on; of libraries, warnings at least."""
+    global _least
+    _least = LEVELS[log.level]
+    logging.getLogger().setLevel(max(_least, logging.WARNING))
+
+
+def _drop_unwanted(_logger: Any, name: str, line: Any) -> Any:
+    if LEVELS.get(name, logging.ERROR) < _least:
+        raise structlog.DropEvent
+    return line
 
 
 def _drop_meta(_logger: Any, _name: str, line: Any) -> Any:

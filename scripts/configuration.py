@@ -6,7 +6,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from glimpse.settings import Section, Settings, toml
+from glimpse.settings import Section, Settings, live, toml
 
 BEGINNING = """\
 # Configuration
@@ -36,7 +36,16 @@ paths = [{ path = "/srv/images" }]
 
 def page() -> str:
     """Return the whole page as Markdown."""
-    return "\n".join([BEGINNING, *_of_the_top(), *_of_the_sections()])
+    return "\n".join([BEGINNING, _of_what_may_change(), *_of_the_top(), *_of_the_sections()])
+
+
+def _of_what_may_change() -> str:
+    names = " and ".join(f"`{name}`" for name in sorted(live.LIVE))
+    return (
+        f"On SIGHUP a service reads its settings again: {names} change at once, and what is\n"
+        "on its way ends as it began. A line in the log names what needs a restart; wrong settings change nothing,\n"
+        "and a line says why.\n"
+    )
 
 
 def _of_the_top() -> Iterator[str]:

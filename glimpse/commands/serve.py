@@ -7,28 +7,28 @@ from glimpse.commands import settled
 def api(config: settled.Config = None, overrides: settled.Overrides = None) -> None:
     """Answer requests."""
     with settled.refusals_in_one_line():
-        settings = settled.load_of_service(config, overrides)
-        telemetry.configure(settings.log, "api")
+        in_force = settled.in_force(config, overrides)
+        telemetry.configure(in_force.settings.log, "api")
         from services.api import main
 
-        main.serve(settings)
+        main.serve(in_force)
 
 
 def importer(config: settled.Config = None, overrides: settled.Overrides = None) -> None:
     """Bring bytes in: imports, conversions, copies."""
     with settled.refusals_in_one_line():
-        settings = settled.load_of_service(config, overrides)
-        telemetry.configure(settings.log, "importer")
+        in_force = settled.in_force(config, overrides)
+        telemetry.configure(in_force.settings.log, "importer")
         from services.importer import main
 
-        main.serve(settings)
+        main.serve(in_force)
 
 
 def scrubber(config: settled.Config = None, overrides: settled.Overrides = None) -> None:
     """Let images go, and give them back."""
     with settled.refusals_in_one_line():
-        settings = settled.load_of_service(config, overrides)
-        telemetry.configure(settings.log, "scrubber")
+        in_force = settled.in_force(config, overrides)
+        telemetry.configure(in_force.settings.log, "scrubber")
         from services.scrubber import main
 
-        main.serve(settings)
+        main.serve(in_force)

@@ -12,6 +12,7 @@ from glimpse import settings
 from glimpse.embedded import directory
 from glimpse.embedded.directory import Directory
 from glimpse.errors import GlimpseError, Invalid
+from glimpse.reload import InForce
 from glimpse.settings import Layers, Settings
 
 Config = Annotated[
@@ -30,14 +31,21 @@ def load(config: Path | None, overrides: list[str] | None) -> Settings:
     return settings.load(config, nested(overrides or []), otherwise=Directory(directory.default()).settings)
 
 
-def load_of_service(config: Path | None, overrides: list[str] | None) -> Settings:
-    """Read the settings of a service: what is stated, and nothing that lies about. Raises Invalid with one line."""
-    return settings.load(config, nested(overrides or []))
+def in_force(config: Path | None, overrides: list[str] | None) -> InForce:
+    """Read the settings of a service: what is stated, and nothing that lies about; on SIGHUP it does so again.
+
+    Raises Invalid with one line.
+    """
+
+    def read() -> Settings:
+        return settings.load(config, nested(overrides or []))
+
+    return InForce(read(), read)
 
 
 def layers(config: Path | None, overrides: list[str] | None) -> Layers:
-    """Return what was said of the settings, and where. Raises Invalid with one line."""
-    return settings.layers(config, nested(overrides or []))
+    """Return what was said of the settings that `load` reads, and where. Raises Invalid with one line."""
+    return settings.layers(config, nested(overrides or []), otherwise=Directory(directory.default()).settings)
 
 
 def nested(assignments: list[str]) -> dict[str, Any]:

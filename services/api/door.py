@@ -3,13 +3,14 @@
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 from aiohttp import web
 
 from glimpse.errors import GlimpseError, HeaderTooLarge, NotFound
+from glimpse.settings import Settings
 from services.api import answers, errors, identity, routing, versions
 from services.api.errors import Refused
 from services.api.ports import Ports
@@ -21,7 +22,7 @@ REQUEST_ID = "x-openstack-request-id"
 WWW_AUTHENTICATE = 'Keystone uri="{uri}"'
 
 
-@dataclass(frozen=True)
+@dataclass
 class Door:
     """What every request enters through."""
 
@@ -29,6 +30,10 @@ class Door:
     router: Router
     own: Mapping[str, Any]
     """What answers on first segments of our own, without asking who is there (IMG-727)."""
+
+    def change(self, settings: Settings) -> None:
+        """Serve requests that come from now on with other settings; those under way keep what they began with."""
+        self.ports = replace(self.ports, settings=settings)
 
     async def open(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever happens to it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ from glimpse.database import migrate
 from glimpse.database.pool import Database
 from glimpse.errors import Invalid
 from glimpse.process import Loop, Sweep
+from glimpse.reload import InForce
 from glimpse.settings import Settings, seconds
 from glimpse.stores import catalog
 from schemas.images import ImageFields
@@ -28,22 +30,47 @@ from services.api.routes import ROUTES
 from services.api.routing import Router
 
 
-def serve(settings: Settings) -> None:
+def serve(in_force: InForce) -> None:
     """Run the API until it is asked to stop. Raises Invalid, Conflict or Unavailable when it can not start."""
+    settings = in_force.settings
     refuse_open_doors(settings)
     asyncio.run(migrate.require_head(settings.postgres.dsn.get_secret_value()))
     catalog.open_catalog(settings)
     listening = workers.listen(settings.api)
-    workers.run(listening, workers.count(settings.api), lambda *given: uvloop.run(_serve(settings, *given)))
+    workers.run(
+        listening,
+        workers.count(settings.api),
+        lambda *given: uvloop.run(_serve(in_force, *given)),
+        lambda: in_force.told() if in_force.read_again() else None,
+    )
 
 
-async def _serve(settings: Settings, listening: socket.socket, lifeline: int, ready: Callable[[], None]) -> None:
+async def _serve(in_force: InForce, listening: socket.socket, lifeline: int, ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     process.stop_on_signals(stop)
-    asyncio.get_running_loop().add_reader(lifeline, stop.set)
-    async with opened(settings) as ports, server.serving(door(ports), listening, settings.api.drain_seconds):
-        ready()
-        await process.run(loops(ports), stop)
+    settings = in_force.settings
+    async with opened(settings) as ports:
+        entrance = door(ports)
+        async with server.serving(entrance, listening, settings.api.drain_seconds):
+            _listen(lifeline, in_force, entrance, stop)
+            ready()
+            await process.run(loops(ports), stop)
+
+
+def _listen(lifeline: int, in_force: InForce, entrance: Door, stop: asyncio.Event) -> None:
+    """Take what the parent tells, and stop when it is gone."""
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        told = os.read(lifeline, 64 * 1024)
+        if told:
+            in_force.hear(told)
+            entrance.change(in_force.settings)
+        else:
+            loop.remove_reader(lifeline)
+            stop.set()
+
+    loop.add_reader(lifeline, heard)
 
 
 @contextlib.asynccontextmanager

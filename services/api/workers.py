@@ -22,7 +22,10 @@ from glimpse.errors import Conflict, Unavailable
 log = structlog.get_logger()
 
 Work = Callable[[socket.socket, int, Callable[[], None]], None]
-"""Serves a socket until SIGTERM, or until the descriptor ends; calls back once it is ready."""
+"""Serves a socket until SIGTERM, or until the descriptor ends, on which news may come; calls back once it is ready."""
+
+News = Callable[[], bytes | None]
+"""Asked on SIGHUP: what every worker is to be told, if anything."""
 
 BACKLOG = 1024
 QUICK_DEATH_SECONDS = 5.0
@@ -53,29 +56,30 @@ def count(api: settings.Api) -> int:
     return api.workers or len(os.sched_getaffinity(0))
 
 
-def run(listening: socket.socket, number: int, work: Work) -> None:
+def run(listening: socket.socket, number: int, work: Work, news: News = lambda: None) -> None:
     """Keep so many workers at work until SIGTERM or SIGINT; say that all are ready once they are."""
-    _Parent(listening, number, work).run()
+    _Parent(listening, number, work, news).run()
 
 
 @dataclass
 class _Worker:
-    """A child, and the pipe on which it says that it is ready."""
+    """A child, the pipe on which it says that it is ready, and the one on which it is told news, and of our end."""
 
     pid: int
     ready: int
+    lifeline: int
     born: float = field(default_factory=time.monotonic)
 
 
 class _Parent:
-    def __init__(self, listening: socket.socket, number: int, work: Work) -> None:
-        self._listening, self._number, self._work = listening, number, work
+    def __init__(self, listening: socket.socket, number: int, work: Work, news: News) -> None:
+        self._listening, self._number, self._work, self._news = listening, number, work, news
         self._workers: dict[int, _Worker] = {}
         self._stopping = False
+        self._hung_up = False
         self._said_ready = False
         self._deaths = 0
         self._not_before = 0.0
-        self._lifeline, self._held = os.pipe()  # workers watch one end; the other one closes with this process
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(self._woken, False)
@@ -84,13 +88,14 @@ class _Parent:
         gc.freeze()  # what is loaded stays shared: the collector will not touch it in the children
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
-        signal.signal(signal.SIGHUP, lambda *_: self._tell(signal.SIGHUP))
+        signal.signal(signal.SIGHUP, lambda *_: self._hang_up())
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake)
         while True:
             self._bury()
             if self._stopping and not self._workers:
                 return
+            self._pass_news_on()
             self._fill_up()
             self._wait()
 
@@ -100,25 +105,30 @@ class _Parent:
 
     def _bear(self) -> None:
         told, telling = os.pipe()
+        lifeline, held = os.pipe()  # the worker watches one end; the other one closes with this process
+        os.set_blocking(held, False)
         pid = os.fork()
         if pid == 0:
-            self._be_a_worker(told, telling)
-        os.close(telling)
-        self._workers[pid] = _Worker(pid, told)
+            self._be_a_worker(lifeline, telling, (told, held))
+        for descriptor in (telling, lifeline):
+            os.close(descriptor)
+        self._workers[pid] = _Worker(pid, told, held)
 
-    def _be_a_worker(self, told: int, telling: int) -> None:
+    def _be_a_worker(self, lifeline: int, telling: int, other_ends: tuple[int, int]) -> None:
         """Never returns."""
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
-            for descriptor in (self._held, self._woken, self._wake, told):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent reads the settings and tells what is new
+            for descriptor in (self._woken, self._wake, *other_ends):
                 os.close(descriptor)
             for worker in self._workers.values():
-                with contextlib.suppress(OSError):
-                    os.close(worker.ready)
-            self._work(self._listening, self._lifeline, lambda: _say(telling))
+                for descriptor in (worker.ready, worker.lifeline):
+                    with contextlib.suppress(OSError):
+                        os.close(descriptor)
+            self._work(self._listening, lifeline, lambda: _say(telling))
             status = 0
         except BaseException:
             log.exception("worker broke")
@@ -147,6 +157,7 @@ class _Parent:
             worker = self._workers.pop(pid, None)
             if worker is None:
                 continue
+            os.close(worker.lifeline)
             if worker.ready >= 0:
                 os.close(worker.ready)
             if self._stopping:
@@ -158,6 +169,20 @@ class _Parent:
                 self._stop()
                 raise Unavailable("the API's workers die while they start: see the lines above")
             self._not_before = time.monotonic() + (min(2.0**self._deaths / 10, LONGEST_PAUSE_SECONDS) if quick else 0)
+
+    def _hang_up(self) -> None:
+        self._hung_up = True
+
+    def _pass_news_on(self) -> None:
+        if not self._hung_up or self._stopping:
+            return
+        self._hung_up = False  # before the look: a signal during it asks for another one
+        told = self._news()
+        for worker in self._workers.values() if told else ():
+            try:
+                os.write(worker.lifeline, told or b"")
+            except OSError as error:  # it died just now, and the next one knows; or it does not listen any more
+                log.warning("worker is not told", pid=worker.pid, reason=error.strerror)
 
     def _stop(self) -> None:
         self._stopping = True

@@ -5,6 +5,7 @@ only have slept, can write nothing any more.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -20,14 +21,18 @@ from services.importer.work import Progress, Task
 log = structlog.get_logger()
 
 
-async def follow(ports: Ports, stop: asyncio.Event) -> None:
-    """Work on due tasks, several at once, until asked to stop; then give back those that are not done."""
+async def follow(now: Callable[[], Ports], stop: asyncio.Event) -> None:
+    """Work on due tasks, several at once, until asked to stop; then give back those that are not done.
+
+    Each task is worked on from beginning to end with the settings that are in force when it is taken.
+    """
+    ports = now()
     running: set[asyncio.Task[None]] = set()
     try:
         while not stop.is_set():
             ports.wake.clear()  # before the look: what comes during it is looked at again
             for task in await _claimed(ports, ports.settings.import_.parallel_tasks - len(running)):
-                job = asyncio.create_task(run(ports, task), name=f"import {task.id}")
+                job = asyncio.create_task(run(now(), task), name=f"import {task.id}")
                 running.add(job)
                 job.add_done_callback(running.discard)
                 job.add_done_callback(lambda _job: ports.wake.set())

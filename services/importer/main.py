@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import uvloop
@@ -14,6 +15,7 @@ from glimpse.bus import consumer
 from glimpse.database import migrate
 from glimpse.database.pool import Database
 from glimpse.process import Loop, Sweep
+from glimpse.reload import InForce
 from glimpse.settings import Settings
 from glimpse.stores import catalog
 from services.importer import jobs, reactions
@@ -26,17 +28,18 @@ GROUP = "importer"
 SWEEP_SCRATCH = timedelta(hours=1)
 
 
-def serve(settings: Settings) -> None:
+def serve(in_force: InForce) -> None:
     """Run the importer until it is asked to stop."""
-    uvloop.run(_serve(settings))
+    uvloop.run(_serve(in_force))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(in_force: InForce) -> None:
     stop = asyncio.Event()
     process.stop_on_signals(stop)
-    async with opened(settings) as ports:
+    process.call_on_hangup(in_force.read_again)
+    async with opened(in_force.settings) as ports:
         process.say_ready()
-        await process.run(loops(ports), stop)
+        await process.run(loops(ports, in_force), stop)
 
 
 @contextlib.asynccontextmanager
@@ -52,12 +55,16 @@ async def opened(settings: Settings) -> AsyncIterator[Ports]:
         yield Ports(database, catalog.open_catalog(settings), scratch, settings, worker)
 
 
-def loops(ports: Ports) -> dict[str, Loop]:
+def loops(ports: Ports, in_force: InForce) -> dict[str, Loop]:
     """Return what runs side by side: tasks, what is heard, and the clean-up after importers that died."""
+
+    def now() -> Ports:
+        return replace(ports, settings=in_force.settings)
+
     swept = Sweep("scratch", ports.scratch.sweep, SWEEP_SCRATCH)
     heard = reactions.reactions(ports)
     return {
-        "tasks": lambda stop: jobs.follow(ports, stop),
+        "tasks": lambda stop: jobs.follow(now, stop),
         "news": lambda stop: consumer.follow(ports.database, ports.settings.bus, GROUP, heard, stop),
         "scratch": lambda stop: process.follow(swept, stop),
     }

@@ -14,6 +14,7 @@ from glimpse.bus import consumer
 from glimpse.database import migrate
 from glimpse.database.pool import Database
 from glimpse.process import Loop
+from glimpse.reload import InForce
 from glimpse.settings import Settings
 from glimpse.stores import catalog
 from services.scrubber import reactions, sweeps
@@ -23,15 +24,16 @@ GROUP = "scrubber"
 """Under this name all scrubbers read news."""
 
 
-def serve(settings: Settings) -> None:
+def serve(in_force: InForce) -> None:
     """Run the scrubber until it is asked to stop."""
-    uvloop.run(_serve(settings))
+    uvloop.run(_serve(in_force))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(in_force: InForce) -> None:
     stop = asyncio.Event()
     process.stop_on_signals(stop)
-    async with opened(settings, stop) as ports:
+    process.call_on_hangup(in_force.read_again)
+    async with opened(in_force.settings, stop) as ports:
         process.say_ready()
         await process.run(loops(ports), stop)
 

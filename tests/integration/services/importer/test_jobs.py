@@ -90,7 +90,7 @@ async def test_a_worker_that_is_asked_to_stop_gives_its_task_back(house, hanging
     image_id = await house.importing()
     task_id = await house.ask(image_id, {"name": "web-download", "uri": hanging.uri}, ["fast"])
     stop = asyncio.Event()
-    loop = asyncio.create_task(jobs.follow(house.ports, stop))
+    loop = asyncio.create_task(jobs.follow(lambda: house.ports, stop))
     await asyncio.wait_for(hanging.asked.wait(), 10)
     assert (await house.task(task_id))["status"] == "processing"
     stop.set()

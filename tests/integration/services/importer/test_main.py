@@ -1,11 +1,13 @@
 """The importer as a process of its own."""
 
 import asyncio
+import hashlib
 import os
 import signal
 import sys
 
 import pytest
+from aiohttp import web
 
 from glimpse.bus.sequencer import Sequencer
 from schemas.events import ImportRequested
@@ -123,3 +125,54 @@ async def test_when_it_is_killed_another_takes_the_task_over(house, start, hangi
     assert await house.work() == 1
     assert (await house.task(task_id))["status"] == "success"
     assert await house.bytes_in(image_id, "fast") == noise
+
+
+async def test_on_sighup_it_reads_its_settings_again_and_a_running_task_keeps_what_it_began_with(
+    house, start, serve, noise
+):
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def halves(request):
+        response = web.StreamResponse(headers={"Content-Length": str(len(noise))})
+        await response.prepare(request)
+        await response.write(noise[:1000])
+        asked.set()
+        await go_on.wait()
+        await response.write(noise[1000:])
+        return response
+
+    process = await start()
+    async with serve(halves) as uri:
+        running = await house.importing()
+        await house.ask(running, {"name": "web-download", "uri": uri}, ["fast"])
+        await asyncio.wait_for(asked.wait(), 20)
+        config = house.folder / "glimpse.toml"
+        before = config.read_text()
+        config.write_text("no toml")
+        process.send_signal(signal.SIGHUP)
+        assert await imported(house, noise) == "sha512"
+        config.write_text(f'{before}\n[images]\nhashing_algorithm = "sha256"\n')
+        process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(20):
+            while await imported(house, noise) != "sha256":
+                pass  # it has not heard yet
+        go_on.set()
+        await active(house, running)
+    image = await house.image(running)
+    assert (image.os_hash_algo, image.os_hash_value) == ("sha512", hashlib.sha512(noise).hexdigest())
+    assert process.returncode is None
+
+
+async def imported(house, content):
+    """Import staged bytes; returns what they were hashed with."""
+    image_id = await house.importing()
+    await house.stage(image_id, content)
+    await house.ask(image_id, {"name": "glance-direct"}, ["fast"])
+    await active(house, image_id)
+    return (await house.image(image_id)).os_hash_algo
+
+
+async def active(house, image_id):
+    async with asyncio.timeout(20):
+        while (await house.image(image_id)).status != "active":
+            await asyncio.sleep(0.02)

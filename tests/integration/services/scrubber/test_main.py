@@ -198,3 +198,17 @@ async def test_it_outlives_its_connections(house, start):
 
     await until(is_deleted)
     assert scrubber.returncode is None
+
+
+async def test_it_survives_sighup_with_right_settings_and_with_wrong_ones(house, start):
+    scrubber = await start()
+    for text in ((house.folder / "glimpse.toml").read_text(), "no toml"):
+        (house.folder / "glimpse.toml").write_text(text)
+        scrubber.send_signal(signal.SIGHUP)
+        image_id = await house.deleted()
+
+        async def is_deleted(image_id=image_id):
+            return await house.status(image_id) == "deleted"
+
+        await until(is_deleted)
+    assert scrubber.returncode is None
