@@ -40,10 +40,36 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings, listening: socket.socket, lifeline: int, ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     process.stop_on_signals(stop)
-    asyncio.get_running_loop().add_reader(lifeline, stop.set)
-    async with opened(settings) as ports, server.serving(door(ports), listening, settings.api.drain_seconds):
+    loop = asyncio.get_running_loop()
+
+    def orphaned() -> None:
+        loop.remove_reader(lifeline)  # its end can be read for ever
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)  # the address is free for whoever comes after us
+        stop.set()
+
+    loop.add_reader(lifeline, orphaned)
+    async with (
+        opened(settings) as ports,
+        kept(ports, stop),
+        server.serving(door(ports), listening, settings.api.drain_seconds),
+    ):
         ready()
         await process.run(loops(ports), stop)
+
+
+@contextlib.asynccontextmanager
+async def kept(ports: Ports, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Keep what is being written ours to its last byte, also when the loops have stopped; if that fails, set `stop`."""
+    renewing = Sweep("leases", lambda: leases.renew(ports), seconds(ports.settings.scrubber.abandoned_seconds / 3))
+    done = asyncio.Event()
+    following = asyncio.create_task(process.follow(renewing, done))
+    following.add_done_callback(lambda _: stop.set())
+    try:
+        yield
+    finally:
+        done.set()
+        await following
 
 
 @contextlib.asynccontextmanager
@@ -62,12 +88,8 @@ def door(ports: Ports) -> Door:
 
 
 def loops(ports: Ports) -> dict[str, Loop]:
-    """Return what runs beside the requests: news gets its order, and what is being written stays ours."""
-    renewing = Sweep("leases", lambda: leases.renew(ports), seconds(ports.settings.scrubber.abandoned_seconds / 3))
-    return {
-        "sequencer": lambda stop: sequencer.follow(ports.database, ports.settings.bus, stop),
-        "leases": lambda stop: process.follow(renewing, stop),
-    }
+    """Return what runs beside the requests: news gets its order."""
+    return {"sequencer": lambda stop: sequencer.follow(ports.database, ports.settings.bus, stop)}
 
 
 def _refuse_open_doors(settings: Settings) -> None:
