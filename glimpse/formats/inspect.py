@@ -65,13 +65,12 @@ class Inspector:
 
     def _refuse_early(self, declared: str) -> None:
         inspector = self._inspectors.get(declared)
-        if inspector is None:
-            raise WrongFormat(f"the bytes are not {declared}, which disk_format says they are")
-        if not inspector.complete:
+        if inspector is not None and not inspector.complete:
             return
         self._declared = None  # settled: the end of the stream needs to be looked at only once more
-        if not _matches(inspector):
-            raise WrongFormat(f"the bytes are not {declared}, which disk_format says they are")
+        if inspector is None or not _matches(inspector):
+            others = sorted(name for name, other in self._inspectors.items() if _matches(other)) or [RAW]
+            raise WrongFormat(f"disk_format says {declared}, but the bytes look like {' and '.join(others)}")
         if declared in SETTLED_BY_HEADER and (reason := _unsafe(inspector)):
             raise WrongFormat(f"these {declared} bytes are not safe to keep: {reason}")
 

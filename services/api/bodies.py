@@ -5,11 +5,13 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from glimpse.errors import Invalid, TooLarge, Unavailable, WrongMediaType
 from schemas.images import is_too_wide
 
 OCTETS = "application/octet-stream"
+LEAVE_GIVEN = web.RequestKey("leave-given", bool)
 CODINGS = frozenset({"chunked", "compress", "deflate", "gzip", "identity"})
 
 
@@ -60,14 +62,25 @@ def require_octets(request: web.BaseRequest) -> None:
 
 
 async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
-    """Yield a body as it arrives; only now is a client that waits for leave told to go on. Raises Unavailable."""
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+    """Yield a body as it arrives; only now is a client that waits for leave told to go on.
+
+    Raises Unavailable when the connection breaks, Invalid when the body is not framed as HTTP has it.
+    """
+    if waits_for_leave(request) and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request[LEAVE_GIVEN] = True
     try:
         async for chunk in request.content.iter_any():
             yield chunk
-    except (web.RequestPayloadError, ConnectionError) as error:
+    except ConnectionError as error:
         raise Unavailable("the connection broke before all bytes had arrived") from error
+    except (web.RequestPayloadError, HttpProcessingError) as error:
+        raise Invalid("the body is not framed as HTTP has it") from error
+
+
+def waits_for_leave(request: web.BaseRequest) -> bool:
+    """Say whether a client holds its body back until it is told to go on (RFC 9110, 10.1.1)."""
+    return request.headers.get("Expect", "").lower() == "100-continue" and LEAVE_GIVEN not in request
 
 
 async def _read(request: web.BaseRequest, limit: int) -> bytes:

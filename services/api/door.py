@@ -11,7 +11,7 @@ from aiohttp import web
 
 from glimpse.errors import GlimpseError, HeaderTooLarge, NotFound
 from glimpse.settings import Settings
-from services.api import answers, errors, identity, routing, versions
+from services.api import answers, bodies, errors, identity, routing, versions
 from services.api.errors import Refused
 from services.api.ports import Ports
 from services.api.routing import Call, Router
@@ -38,19 +38,29 @@ class Door:
     async def open(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever happens to it."""
         began = time.perf_counter()
-        answer = await self._answered(request)
+        try:
+            answer = await self._answered(request)
+        except ConnectionError:
+            self._write_down(request, began, status=None)
+            raise
+        if bodies.waits_for_leave(request):
+            answer.force_close()  # whether its body follows all the same, nobody knows
+        self._write_down(
+            request, began, status=answer.status, bytes=answer.body_length, request_id=answer.headers.get(REQUEST_ID)
+        )
+        return answer
+
+    def _write_down(self, request: web.BaseRequest, began: float, **facts: Any) -> None:
+        """Write one line for a request; the status of one that broke off is null."""
         if self.ports.settings.api.access_log:
             log.info(
                 "request",
                 method=request.method,
                 path=request.rel_url.raw_path,
-                status=answer.status,
                 ms=round((time.perf_counter() - began) * 1000, 2),
-                bytes=answer.body_length,
                 remote=request.remote,
-                request_id=answer.headers.get(REQUEST_ID),
+                **facts,
             )
-        return answer
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "OPTIONS":  # the CORS step of every deployment answers these (AC-72)
@@ -83,7 +93,9 @@ class Door:
             return self._refusal(request, request_id, refused.status, refused.message, refused.headers)
         except GlimpseError as error:
             return self._refused(request, request_id, error)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
+                raise  # the client went away, or had to be left, while it was answered
             log.exception("request broke", path=request.rel_url.raw_path, request_id=request_id)
             return self._refusal(request, request_id, 500, errors.HIDDEN[500])
         if not answer.prepared:

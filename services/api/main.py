@@ -49,15 +49,15 @@ async def _serve(in_force: InForce, listening: socket.socket, lifeline: int, rea
     stop = asyncio.Event()
     process.stop_on_signals(stop)
     settings = in_force.settings
-    async with opened(settings) as ports:
+    async with opened(settings) as ports, kept(ports, stop):
         entrance = door(ports)
         async with server.serving(entrance, listening, settings.api.drain_seconds):
-            _listen(lifeline, in_force, entrance, stop)
+            _listen(lifeline, listening, in_force, entrance, stop)
             ready()
             await process.run(loops(ports), stop)
 
 
-def _listen(lifeline: int, in_force: InForce, entrance: Door, stop: asyncio.Event) -> None:
+def _listen(lifeline: int, listening: socket.socket, in_force: InForce, entrance: Door, stop: asyncio.Event) -> None:
     """Take what the parent tells, and stop when it is gone."""
     loop = asyncio.get_running_loop()
 
@@ -66,11 +66,27 @@ def _listen(lifeline: int, in_force: InForce, entrance: Door, stop: asyncio.Even
         if told:
             in_force.hear(told)
             entrance.change(in_force.settings)
-        else:
-            loop.remove_reader(lifeline)
-            stop.set()
+            return
+        loop.remove_reader(lifeline)  # its end can be read for ever
+        with contextlib.suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)  # the address is free for whoever comes after us
+        stop.set()
 
     loop.add_reader(lifeline, heard)
+
+
+@contextlib.asynccontextmanager
+async def kept(ports: Ports, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Keep what is being written ours to its last byte, also when the loops have stopped; if that fails, set `stop`."""
+    renewing = Sweep("leases", lambda: leases.renew(ports), seconds(ports.settings.scrubber.abandoned_seconds / 3))
+    done = asyncio.Event()
+    following = asyncio.create_task(process.follow(renewing, done))
+    following.add_done_callback(lambda _: stop.set())
+    try:
+        yield
+    finally:
+        done.set()
+        await following
 
 
 @contextlib.asynccontextmanager
@@ -89,12 +105,8 @@ def door(ports: Ports) -> Door:
 
 
 def loops(ports: Ports) -> dict[str, Loop]:
-    """Return what runs beside the requests: news gets its order, and what is being written stays ours."""
-    renewing = Sweep("leases", lambda: leases.renew(ports), seconds(ports.settings.scrubber.abandoned_seconds / 3))
-    return {
-        "sequencer": lambda stop: sequencer.follow(ports.database, ports.settings.bus, stop),
-        "leases": lambda stop: process.follow(renewing, stop),
-    }
+    """Return what runs beside the requests: news gets its order."""
+    return {"sequencer": lambda stop: sequencer.follow(ports.database, ports.settings.bus, stop)}
 
 
 def refuse_open_doors(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Which bytes of an image are asked for (IMG-421 to IMG-435)."""
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,9 +47,9 @@ def _range(text: str, size: int) -> Part:
         raise BadRange(f"the range {text!r} can not be read: write it as bytes=0-99")
     first, last = match.groups()
     if not first:  # the last so many bytes; `-0` has always meant all of them (IMG-427)
-        wanted = min(int(last), size) or size
+        wanted = min(_number(last), size) or size
         return _checked(size - wanted, size - 1, size)
-    return _checked(int(first), min(int(last), size - 1) if last else size - 1, size)
+    return _checked(_number(first), min(_number(last), size - 1) if last else size - 1, size)
 
 
 def _heritage(text: str, size: int) -> Part:
@@ -57,9 +58,14 @@ def _heritage(text: str, size: int) -> Part:
     if match is None:
         raise BadRange(f"the range {text!r} can not be read: write it as bytes 0-99/*")
     first, last, total = match.groups()
-    if (total != "*" and int(total) != size) or int(last) >= size:
+    if (total != "*" and _number(total) != size) or _number(last) >= size:
         raise BadRange(f"the image has {size} bytes")
-    return _checked(int(first), int(last), size)
+    return _checked(_number(first), _number(last), size)
+
+
+def _number(digits: str) -> int:
+    """Read a number; one of very many digits is beyond any image, and beyond what Python reads."""
+    return int(digits) if len(digits) < 100 else sys.maxsize
 
 
 def _checked(first: int, last: int, size: int) -> Part:

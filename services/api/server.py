@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import AsyncIterator
 
 import structlog
 from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
 from services.api.door import Door
 
@@ -15,50 +17,125 @@ log = structlog.get_logger()
 LARGEST_FIELD = 64 * 1024
 """Bytes of one header field, or of the request line: tokens and catalogues are large (AC-46)."""
 KEEPALIVE_SECONDS = 75.0
+EXHAUSTED_SECONDS = 0.5
+"""How long nobody is let in after the process ran out of descriptors."""
+ON_ITS_WAY_SECONDS = 0.1
+"""How long requests that were sent a moment ago may take to arrive."""
+GIVING_BACK_SECONDS = 5.0
+"""How long handlers that were cut off may take to leave everything in order."""
 
 
 @contextlib.asynccontextmanager
 async def serving(door: Door, listening: socket.socket, drain_seconds: float) -> AsyncIterator[None]:
-    """Serve while the block lasts; afterwards take nobody new in, and let transfers end for a while."""
-    server = web.Server(
-        door.open,
-        access_log=None,  # the door writes its own
-        auto_decompress=False,  # bytes are kept as they come (IMG-96)
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        max_line_size=LARGEST_FIELD,
-        max_field_size=LARGEST_FIELD,
-    )
-    loop = asyncio.get_running_loop()
-    accepting = set[asyncio.Task[None]]()
-
-    def accept() -> None:
-        try:
-            connection, _peer = listening.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # another worker was quicker, or the client went
-            return
-        except OSError as error:  # out of descriptors, most likely: those who are served must go on
-            log.warning("can not accept a connection", reason=str(error))
-            return
-        connection.setblocking(False)
-        with contextlib.suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        task = loop.create_task(_serve(server, connection))
-        accepting.add(task)
-        task.add_done_callback(accepting.discard)
-
-    loop.add_reader(listening, accept)  # one at a time: the next one may be another worker's
+    """Serve while the block lasts; afterwards take nobody new in, and let requests end for a while."""
+    serving = _Serving(door, listening)
+    serving.begin()
     try:
         yield
     finally:
-        loop.remove_reader(listening)
-        if accepting:
-            await asyncio.wait(accepting)
-        server.pre_shutdown()
-        await server.shutdown(drain_seconds)
+        await serving.drain(drain_seconds)
 
 
-async def _serve(server: web.Server, connection: socket.socket) -> None:
-    try:
-        await asyncio.get_running_loop().connect_accepted_socket(server, connection)
-    except OSError:
-        connection.close()
+class _Serving:
+    """Everything that is connected, and what is being answered."""
+
+    def __init__(self, door: Door, listening: socket.socket) -> None:
+        self._door, self._listening = door, listening
+        self._loop = asyncio.get_running_loop()
+        self._entering = set[asyncio.Task[None]]()
+        self._answering = set[asyncio.Task[None]]()
+        self._draining = False
+        self._server = _Server(
+            self._answer,
+            access_log=None,  # the door writes its own
+            auto_decompress=False,  # bytes are kept as they come (IMG-96)
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            max_line_size=LARGEST_FIELD,
+            max_field_size=LARGEST_FIELD,
+        )
+
+    def begin(self) -> None:
+        """Let clients in."""
+        self._loop.add_reader(self._listening, self._accept)
+
+    def _accept(self) -> bool:
+        """Let one client in: the next one may be another worker's. Says whether there was one."""
+        try:
+            connection, _peer = self._listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another worker was quicker, or the client went
+            return False
+        except OSError as error:
+            self._loop.remove_reader(self._listening)
+            if error.errno != errno.EINVAL:  # that is: nobody listens any more
+                log.warning("can not accept connections for a while", reason=error.strerror)
+                self._loop.call_later(EXHAUSTED_SECONDS, self._accept_again)
+            return False
+        connection.setblocking(False)
+        task = self._loop.create_task(self._enter(connection))
+        self._entering.add(task)
+        task.add_done_callback(self._entering.discard)
+        return True
+
+    def _accept_again(self) -> None:
+        if not self._draining:
+            self.begin()
+
+    async def _enter(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._server, connection)
+        except OSError:
+            connection.close()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None, "requests are answered in tasks"
+        self._answering.add(task)  # until the answer has been written, too
+        task.add_done_callback(self._answering.discard)
+        answer = await self._door.open(request)
+        if self._draining:
+            answer.force_close()
+        return answer
+
+    async def drain(self, seconds: float) -> None:
+        """Let in who has knocked already, end what is idle, wait for the others, and cut them off in the end."""
+        self._draining = True
+        while self._accept():
+            pass
+        self._loop.remove_reader(self._listening)
+        if self._entering:
+            await asyncio.wait(self._entering)
+        await asyncio.sleep(ON_ITS_WAY_SECONDS)
+        for connection in self._server.connections:
+            assert isinstance(connection, _Connection), "we make them"
+            connection.end_if_idle()
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=seconds)
+        if self._answering:
+            log.warning("requests are cut off", requests=len(self._answering))
+            for task in list(self._answering):
+                task.cancel()
+            await asyncio.wait(self._answering, timeout=GIVING_BACK_SECONDS)
+        await self._server.shutdown(ON_ITS_WAY_SECONDS)
+
+
+class _Server(web.Server):
+    """Makes our connections."""
+
+    def __call__(self) -> "_Connection":
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class _Connection(web.RequestHandler):
+    """A connection of aiohttp's, with what it lacks."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes. When they break the framing of a body, whoever reads that body is told, not only the next one."""
+        super().data_received(data)
+        request = self._current_request
+        if request is not None and self._messages and isinstance(self._messages[-1][0], _ErrInfo):
+            request._cancel(RequestPayloadError("the body is not framed as HTTP has it"))
+
+    def end_if_idle(self) -> None:
+        """Close unless a request is being answered."""
+        if self._waiter is not None and not self._waiter.done():
+            self.force_close()

@@ -1,41 +1,87 @@
 """Bytes to a client: the kernel copies them from a file where there is one, else they are read and written on.
 
-uvloop has no sendfile, so we call it ourselves, in threads, on a connection whose buffer is empty; a client that takes
-nothing for a while holds no thread.
+uvloop has no sendfile, so we call it ourselves, in threads, on a connection whose buffer is empty. Only quick clients
+are waited for in a thread; the others cost a descriptor until their socket takes more. What breaks after the headers
+ends the connection: a part must never look whole.
 """
 
 import asyncio
 import os
 import select
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import TypeVar
 
+import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from glimpse.errors import GlimpseError, StoreError
 from glimpse.stores.store import Store
 
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
 THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="sendfile")
-PATIENCE_MS = 50
-"""How long a thread waits for a client that is not reading."""
 TURN = 64 * 1024 * 1024
-"""Bytes after which a quick client lets others have its thread."""
+PATIENCE_SECONDS = 0.05
+"""Bytes, and seconds, after which a quick client lets others have its thread."""
+QUICK = 64 * 1024 * 1024
+"""Bytes a second; whoever takes fewer is waited for without a thread."""
 
 
 async def send(
     request: web.BaseRequest, response: web.StreamResponse, store: Store, key: str, first: int, length: int
 ) -> None:
-    """Send a part of a copy as the body of a response whose Content-Length is set. Raises ConnectionError."""
-    writer = await response.prepare(request)
-    assert writer is not None, "the response is prepared once"
-    path = await asyncio.to_thread(store.local_path, key)
-    if path is None or request.transport is None or request.transport.get_extra_info("sslcontext"):
-        await _send_chunks(response, store.read(key, first, length))
-    elif length:
-        await _send_file(request.transport, writer, path, first, length)
-    await response.write_eof()
+    """Send a part of a copy as the body of a response whose Content-Length is set.
+
+    Raises StoreError when the copy can not be opened; ConnectionError when the client goes, or the copy breaks off.
+    """
+    file = None if _is_encrypted(request) else await _opened(store, key)
+    try:
+        writer = await response.prepare(request)
+        assert writer is not None, "the response is prepared once"
+        if file is None:
+            await _send_chunks(response, store.read(key, first, length))
+        elif length:
+            await _send_file(_transport(request), writer, file, first, length)
+        await response.write_eof()
+    except BaseException as error:
+        if request.transport is not None:
+            request.transport.abort()
+        if isinstance(error, GlimpseError | EOFError | OSError) and not isinstance(error, ConnectionError):
+            log.error("a download broke", store=store.name, key=key, reason=str(error))
+            raise ConnectionResetError("the answer broke off") from error
+        raise
+    finally:
+        if file is not None:
+            os.close(file)
+
+
+def _is_encrypted(request: web.BaseRequest) -> bool:
+    return bool(request.transport is not None and request.transport.get_extra_info("sslcontext"))
+
+
+async def _opened(store: Store, key: str) -> int | None:
+    """Open the file of a copy, where it is in one. Raises StoreError."""
+    opening = asyncio.get_running_loop().run_in_executor(THREADS, _open, store, key)
+    try:
+        return await asyncio.shield(opening)
+    except OSError as error:
+        raise StoreError(f"store {store.name} can not open {key}: {error.strerror}") from error
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])
+        if opening.exception() is None and (file := opening.result()) is not None:
+            os.close(file)
+        raise
+
+
+def _open(store: Store, key: str) -> int | None:
+    path = store.local_path(key)
+    return None if path is None else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 async def _send_chunks(response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> None:
@@ -44,54 +90,38 @@ async def _send_chunks(response: web.StreamResponse, chunks: AsyncIterator[bytes
 
 
 async def _send_file(
-    transport: asyncio.Transport, writer: AbstractStreamWriter, path: Path, first: int, length: int
+    transport: asyncio.Transport, writer: AbstractStreamWriter, file: int, first: int, length: int
 ) -> None:
     await _emptied(transport, writer)
-    client: socket.socket | None = transport.get_extra_info("socket")
-    if client is None or transport.is_closing():
-        raise ConnectionResetError("the client is gone")
+    client: socket.socket = transport.get_extra_info("socket")
     connection = os.dup(client.fileno())  # ours: the loop keeps the original to itself
-    loop = asyncio.get_running_loop()
-    file = None
     try:
-        file = await loop.run_in_executor(THREADS, os.open, path, os.O_RDONLY | os.O_CLOEXEC)
-        while length:
-            sent = await _in_thread(_copy, connection, file, first, min(length, TURN))
-            first, length = first + sent, length - sent
-            if length and not sent:
-                await _writable(loop, connection)
+        patience, left = PATIENCE_SECONDS, length
+        while left:
+            began = time.monotonic()
+            sent = await _in_thread(_copy, connection, file, first + length - left, min(left, TURN), patience)
+            left -= sent
+            if left and sent < TURN:
+                await _writable(connection)
                 if transport.is_closing():
                     raise ConnectionResetError("the client is gone")
-    except BaseException:
-        transport.abort()  # what was announced can not be kept: never let it look whole
-        raise
+            patience = PATIENCE_SECONDS if sent >= QUICK * (time.monotonic() - began) else 0
+        writer.output_size += length
     finally:
-        if file is not None:
-            os.close(file)
         os.close(connection)
 
 
-async def _in_thread(work: Callable[..., int], *given: int) -> int:
-    """Run in a thread, and outlive it when cancelled: it uses descriptors that are closed after us."""
-    running = asyncio.get_running_loop().run_in_executor(THREADS, work, *given)
-    try:
-        sent = await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
-    return sent
-
-
-def _copy(connection: int, file: int, offset: int, count: int) -> int:
-    """Copy until all is sent, or until the client has taken nothing for a while; returns how many bytes."""
-    sent = 0
+def _copy(connection: int, file: int, offset: int, count: int, patience: float) -> int:
+    """Copy until all is sent, the client takes no more, or patience ends; returns how many bytes."""
+    sent, until = 0, time.monotonic() + patience
     waiting = select.poll()
     waiting.register(connection, select.POLLOUT)
     while sent < count:
         try:
             copied = os.sendfile(connection, file, offset + sent, count - sent)
         except BlockingIOError:
-            if not waiting.poll(PATIENCE_MS):
+            left = until - time.monotonic()
+            if left <= 0 or not waiting.poll(left * 1000):
                 return sent
             continue
         if copied == 0:
@@ -102,18 +132,22 @@ def _copy(connection: int, file: int, offset: int, count: int) -> int:
 
 async def _emptied(transport: asyncio.Transport, writer: AbstractStreamWriter) -> None:
     """Send the headers, and wait until everything has left for the kernel: what follows goes past the transport."""
+    if transport.is_closing():
+        raise ConnectionResetError("the client is gone")
     transport.set_write_buffer_limits(high=0)  # so that draining waits for the last byte
-    try:
-        writer.send_headers()
-        await writer.drain()
-        while transport.get_write_buffer_size() and not transport.is_closing():
-            await asyncio.sleep(0)  # the loop writes at the end of its turn ...
-            await writer.drain()  # ... and is waited for here when the client takes nothing
-    finally:
-        transport.set_write_buffer_limits()
+    writer.send_headers()
+    await writer.drain()
+    while not transport.is_closing() and transport.get_write_buffer_size():
+        await asyncio.sleep(0)  # the loop writes at the end of its turn ...
+        await writer.drain()  # ... and is waited for here when the client takes nothing
+    if transport.is_closing():
+        raise ConnectionResetError("the client is gone")
+    transport.set_write_buffer_limits()
 
 
-async def _writable(loop: asyncio.AbstractEventLoop, connection: int) -> None:
+async def _writable(connection: int) -> None:
+    """Wait, for as long as it takes, until a client takes more or is gone."""
+    loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_writer(connection, _settle, ready)
     try:
@@ -125,3 +159,20 @@ async def _writable(loop: asyncio.AbstractEventLoop, connection: int) -> None:
 def _settle(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
+
+
+async def _in_thread(work: Callable[..., T], *given: object) -> T:
+    """Run in a thread, and outlive it when cancelled: it uses descriptors that are closed after us."""
+    running = asyncio.get_running_loop().run_in_executor(THREADS, work, *given)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+
+
+def _transport(request: web.BaseRequest) -> asyncio.Transport:
+    """Return the connection of a request. Raises ConnectionResetError when it is gone."""
+    if request.transport is None:
+        raise ConnectionResetError("the client is gone")
+    return request.transport

@@ -2,14 +2,15 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
 from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
-from glimpse.errors import Conflict, Forbidden, GlimpseError, Gone, Invalid, StoreError, TooLarge, Unavailable
+from glimpse.errors import Conflict, Forbidden, GlimpseError, Gone, Invalid, NotFound, StoreError, TooLarge, Unavailable
 from glimpse.formats import inspect
 from glimpse.image import ImageRow, document
 from glimpse.lifecycle import Mover
@@ -42,9 +43,7 @@ async def upload(
 ) -> None:
     """Fill a queued image with bytes and make it active (IMG-391 to IMG-418)."""
     store = _named_store(ports, announced.store)
-    if announced.size is not None and announced.size > ports.settings.images.size_cap_bytes:
-        raise TooLarge(f"images have at most {ports.settings.images.size_cap_bytes} bytes")
-    image, blob, key = await _begin(ports, caller, image_id, store)
+    image, blob, key = await _begin(ports, caller, image_id, announced, store)
     algorithm = ports.settings.images.hashing_algorithm
     measure = Measure(
         (algorithm,),
@@ -65,12 +64,16 @@ async def upload(
         await ports.in_flight.write(blob, store.write(key, judged()))
         await _activate(ports, caller, image_id, blob, store.name, measure.result(), verdict[0])
     except BaseException as error:  # cancellation too: a client that hung up must be able to come back
-        await asyncio.shield(_give_back(ports, caller, image_id, blob, why(error)))
+        await given_back(image_id, _give_back(ports, caller, image_id, blob, why(error)))
         raise
 
 
-async def download(ports: Ports, caller: Caller, image_id: str) -> Copy | None:
-    """Return the copy that is read first (IMG-439), or None when there are no bytes (IMG-420)."""
+async def download(ports: Ports, caller: Caller, image_id: str, preferred: Sequence[str]) -> Copy | None:
+    """Return the copy to read: preferred stores first, then by weight (IMG-437, IMG-439). None: no bytes (IMG-420).
+
+    Raises StoreError when there are bytes, and no store gives them (IMG-445).
+    """
+    _check_preferred(ports, preferred)
     async with ports.database.reading() as reader:
         seen = await seeing.find(reader, caller, image_id)
         copies = await blobs.list_copies(reader, image_id) if seen.image.stores else {}
@@ -78,12 +81,38 @@ async def download(ports: Ports, caller: Caller, image_id: str) -> Copy | None:
     if image.status is Status.DEACTIVATED and not caller.is_admin:
         raise Forbidden("The requested image has been deactivated. Image data download is forbidden.")
     ports.policy.require("download_image", seen)
-    for name in ports.catalog.by_weight([name for name in copies if name in ports.catalog.names]):
-        store = ports.catalog.get(name)
-        if await store.size(copies[name]) is not None:
-            return Copy(image, store, copies[name], image.size or 0)
-        log.error("a copy is gone from its store", image=image_id, store=name, key=copies[name])
+    if preferred:
+        ports.policy.require("download_from_store", seen)
+    names = dict.fromkeys((*preferred, *ports.catalog.by_weight(copies)))
+    return await _first_whole(ports, image, {name: copies[name] for name in names if name in copies})
+
+
+async def _first_whole(ports: Ports, image: ImageRow, copies: Mapping[str, str]) -> Copy | None:
+    """Return the first copy that its store has as it was stored."""
+    troubled = False
+    for name, key in copies.items():
+        try:
+            store = ports.catalog.get(name)
+            size = await store.size(key)
+        except (NotFound, StoreError) as error:  # not configured any more, or away
+            log.warning("a copy can not be read", image=image.id, store=name, reason=error.message)
+            troubled = True
+            continue
+        if size is not None and size == image.size:
+            return Copy(image, store, key, size)
+        log.error("a copy is gone" if size is None else "a copy is damaged", image=image.id, store=name, key=key)
+        troubled = troubled or size is not None
+    if troubled:
+        raise StoreError(f"no store gives the bytes of image {image.id}")
     return None
+
+
+def _check_preferred(ports: Ports, preferred: Sequence[str]) -> None:
+    if preferred and not ports.settings.api.multi_store:
+        raise Invalid("prefer names stores, and there are none with names here")
+    for name in preferred:
+        if name not in ports.catalog.names:
+            raise Invalid(f"there is no store {name}; there are {', '.join(ports.catalog.names)}")
 
 
 def _named_store(ports: Ports, name: str | None) -> Store:
@@ -94,7 +123,9 @@ def _named_store(ports: Ports, name: str | None) -> Store:
     return ports.catalog.get(name)
 
 
-async def _begin(ports: Ports, caller: Caller, image_id: str, store: Store) -> tuple[ImageRow, int, str]:
+async def _begin(
+    ports: Ports, caller: Caller, image_id: str, announced: Announced, store: Store
+) -> tuple[ImageRow, int, str]:
     """Take the image, and write the row of the copy before its first byte."""
     key = f"{image_id}/{uuid.uuid4().hex}"
     async with ports.database.transaction(caller.actor) as tx:
@@ -105,6 +136,7 @@ async def _begin(ports: Ports, caller: Caller, image_id: str, store: Store) -> t
             raise Conflict(f"image {image_id} is {image.status}: only a queued one takes bytes")
         if image.disk_format is None or image.container_format is None:
             raise Invalid("set disk_format and container_format before the upload: they say what the bytes are")
+        check_size(ports, announced)
         await blobs.doom_staged(tx, image_id)  # what a failed import left is dropped (IMG-721)
         blob = await blobs.insert(tx, image_id, store.name, key, seconds(ports.settings.scrubber.abandoned_seconds))
         row = await rows.move(tx, replace(image, staged_until=None), Status.SAVING, Mover.API)
@@ -140,7 +172,7 @@ async def _activate(
 
 
 async def _give_back(ports: Ports, caller: Caller, image_id: str, blob: int, reason: str) -> None:
-    """Make the image queued again, if this upload still had it; should the database be away, `rescue` does it."""
+    """Make the image queued again, if this upload still had it."""
     async with ports.database.transaction(caller.actor) as tx:
         image = await rows.find_locked(tx, image_id)
         if await blobs.doom(tx, blob) and image is not None and image.status is Status.SAVING:
@@ -160,6 +192,13 @@ async def _queue(tx: Transaction, image: ImageRow, reason: str) -> None:
     )
 
 
+def check_size(ports: Ports, announced: Announced) -> None:
+    """Raise TooLarge for more bytes than an image may have, before the first of them (IMG-404)."""
+    cap = ports.settings.images.size_cap_bytes
+    if announced.size is not None and announced.size > cap:
+        raise TooLarge(f"images have at most {cap} bytes, and {announced.size} were announced")
+
+
 def _declared(ports: Ports, image: ImageRow) -> str | None:
     """Return the format that is refused early when the bytes are of another (IMG-413, IMG-416)."""
     strict = ports.settings.images.require_format_match and image.container_format == "bare"
@@ -175,6 +214,14 @@ def _virtual_size(ports: Ports, image: ImageRow, measured: Measured) -> int | No
         finding,
         require_match=ports.settings.images.require_format_match,
     )
+
+
+async def given_back(image_id: str, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work of giving an image back, to its end; when the database is away, `rescue` does it later."""
+    try:
+        await asyncio.shield(work)
+    except Unavailable as error:
+        log.warning("an image could not be given back", image=image_id, reason=error.message)
 
 
 def why(error: BaseException) -> str:

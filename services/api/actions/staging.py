@@ -1,12 +1,11 @@
 """Bytes into staging, where they wait for their import (section 17 of the contract)."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from glimpse.database import images as rows
-from glimpse.errors import Conflict, Gone, NotFound, TooLarge
+from glimpse.errors import Conflict, Gone, NotFound
 from glimpse.image import ImageRow, document
 from glimpse.lifecycle import Mover
 from glimpse.settings import seconds
@@ -30,20 +29,23 @@ async def stage(
     ports: Ports, caller: Caller, image_id: str, announced: Announced, chunks: AsyncIterator[bytes]
 ) -> None:
     """Keep bytes for a later import; what they are is judged then."""
-    limit = ports.settings.images.size_cap_bytes
-    if announced.size is not None and announced.size > limit:
-        raise TooLarge(f"images have at most {limit} bytes")
-    blob, key = await _begin(ports, caller, image_id)
-    measure = Measure((), checksum=False, limit=limit, expected_size=announced.size, expected_digests=announced.digests)
+    blob, key = await _begin(ports, caller, image_id, announced)
+    measure = Measure(
+        (),
+        checksum=False,
+        limit=ports.settings.images.size_cap_bytes,
+        expected_size=announced.size,
+        expected_digests=announced.digests,
+    )
     try:
         await ports.in_flight.write(blob, ports.catalog.staging.write(key, measure.passing(chunks)))
         await _keep(ports, caller, image_id, blob, measure.result().size)
     except BaseException as error:  # cancellation too: a client that hung up must be able to come back
-        await asyncio.shield(_give_back(ports, caller, image_id, blob, data.why(error)))
+        await data.given_back(image_id, _give_back(ports, caller, image_id, blob, data.why(error)))
         raise
 
 
-async def _begin(ports: Ports, caller: Caller, image_id: str) -> tuple[int, str]:
+async def _begin(ports: Ports, caller: Caller, image_id: str, announced: Announced) -> tuple[int, str]:
     """Take the image, and write the row of what is staged before its first byte."""
     key = f"{image_id}/{uuid.uuid4().hex}"
     async with ports.database.transaction(caller.actor) as tx:
@@ -52,6 +54,7 @@ async def _begin(ports: Ports, caller: Caller, image_id: str) -> tuple[int, str]
         image = seen.image
         if image.status is not Status.QUEUED:
             raise Conflict(f"image {image_id} is {image.status}: only a queued one can be staged")
+        data.check_size(ports, announced)
         await blobs.doom_staged(tx, image_id)  # what a failed import left is dropped (IMG-721)
         blob = await blobs.insert(tx, image_id, STAGING, key, seconds(ports.settings.scrubber.abandoned_seconds))
         row = await rows.move(tx, replace(image, staged_until=None), Status.UPLOADING, Mover.API)
@@ -73,7 +76,7 @@ async def _keep(ports: Ports, caller: Caller, image_id: str, blob: int, size: in
 
 
 async def _give_back(ports: Ports, caller: Caller, image_id: str, blob: int, reason: str) -> None:
-    """Make the image queued again, if this transfer still had it; should the database be away, `rescue` does it."""
+    """Make the image queued again, if this transfer still had it."""
     async with ports.database.transaction(caller.actor) as tx:
         image = await rows.find_locked(tx, image_id)
         if not await blobs.doom(tx, blob) or image is None or image.status is not Status.UPLOADING:

@@ -29,7 +29,8 @@ async def stage(call: Call) -> web.Response:
 async def download(call: Call) -> web.StreamResponse:
     """Give an image's bytes, all of them or a part (section 16)."""
     bodies.refuse(call.request)
-    copy = await data.download(call.ports, call.caller, call.names["image_id"])
+    preferred = _preferred(call.request)
+    copy = await data.download(call.ports, call.caller, call.names["image_id"], preferred)
     if copy is None:
         return answers.nothing()
     part = ranges.part(call.request.headers, copy.size)
@@ -44,3 +45,9 @@ async def download(call: Call) -> web.StreamResponse:
     response = web.StreamResponse(status=206 if part else 200, headers=headers)
     await transfers.send(call.request, response, copy.store, copy.key, first, length)
     return response
+
+
+def _preferred(request: web.BaseRequest) -> list[str]:
+    """Return the stores that are to be tried first (IMG-437)."""
+    named = ",".join(request.rel_url.query.getall("prefer", ()))
+    return [name.strip() for name in named.split(",") if name.strip()]

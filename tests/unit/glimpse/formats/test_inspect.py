@@ -58,7 +58,7 @@ def test_formats_nobody_can_recognise_and_other_containers_have_no_virtual_size(
 @pytest.mark.rule("IMG-413", "IMG-416", "OP-133")
 def test_bytes_of_another_format_are_refused_within_the_first_mebibyte() -> None:
     inspector = Inspector("qcow2")
-    with pytest.raises(WrongFormat, match="not qcow2"):
+    with pytest.raises(WrongFormat, match="says qcow2, but the bytes look like"):
         inspector.feed(b"this is no disk image" * 50_000)
 
 
