@@ -48,11 +48,13 @@ async def reserve(tx: Transaction, quota: Quota | None, copies: Sequence[int], s
     if quota is None:
         return
     await reservations.lock_project(tx, quota.project)
-    free = quota.bytes - (await reservations.in_use(tx, quota.project, copies)).taken
-    if (free <= 0 and size != 0) or (size is not None and size * len(copies) > free):
+    others = await reservations.in_use(tx, quota.project, copies)
+    free = quota.bytes - others.taken
+    nothing_left = free <= 0 and size != 0 and (size is not None or not others.others_move)
+    if nothing_left or (size is not None and size * len(copies) > free):
         raise quota.refusal()
-    each = size if size is not None else min(FIRST_STEP, free // len(copies))
-    await reservations.reserve(tx, copies, each, waits=False)
+    each = size if size is not None else min(FIRST_STEP, max(free, 0) // 2 // len(copies))
+    await reservations.reserve(tx, copies, each, waits=size is not None)  # of a known size nothing is spare
 
 
 class Reservation:

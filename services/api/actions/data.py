@@ -8,12 +8,14 @@ from typing import Any
 
 import structlog
 
+from glimpse import quotas
 from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Forbidden, GlimpseError, Gone, Invalid, NotFound, StoreError, TooLarge, Unavailable
 from glimpse.formats import inspect
 from glimpse.image import ImageRow, document
 from glimpse.lifecycle import Mover
+from glimpse.quotas import Quota, Reservation
 from glimpse.settings import seconds
 from glimpse.stores.measure import Measure, Measured
 from glimpse.stores.store import Store
@@ -52,11 +54,12 @@ async def upload(
         expected_digests=announced.digests,
         inspector=inspect.Inspector(_declared(ports, image)),
     )
+    room = Reservation(ports.database, _quota(ports, image), [blob], announced.size)
     verdict: list[int | None] = []
 
     async def judged() -> AsyncIterator[bytes]:
         """Let the last word be spoken before the store takes the bytes for whole."""
-        async for chunk in measure.passing(chunks):
+        async for chunk in measure.passing(room.passing(chunks)):
             yield chunk
         verdict.append(_virtual_size(ports, image, measure.result()))
 
@@ -139,6 +142,7 @@ async def _begin(
         check_size(ports, announced)
         await blobs.doom_staged(tx, image_id)  # what a failed import left is dropped (IMG-721)
         blob = await blobs.insert(tx, image_id, store.name, key, seconds(ports.settings.scrubber.abandoned_seconds))
+        await quotas.reserve(tx, _quota(ports, image), [blob], announced.size)
         row = await rows.move(tx, replace(image, staged_until=None), Status.SAVING, Mover.API)
         await tx.emit(
             UploadStarted(subject=row.id, version=row.version, image=document(row), previous={"status": image.status})
@@ -197,6 +201,10 @@ def check_size(ports: Ports, announced: Announced) -> None:
     cap = ports.settings.images.size_cap_bytes
     if announced.size is not None and announced.size > cap:
         raise TooLarge(f"images have at most {cap} bytes, and {announced.size} were announced")
+
+
+def _quota(ports: Ports, image: ImageRow) -> Quota | None:
+    return quotas.quota_of(ports.settings.images, image.owner)
 
 
 def _declared(ports: Ports, image: ImageRow) -> str | None:
