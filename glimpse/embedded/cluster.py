@@ -46,7 +46,7 @@ class Cluster:
 
     def dsn_of(self, database: str) -> str:
         """How one of its databases is reached."""
-        return f"postgresql://{USER}@/{database}?host={quote(str(self.socket))}"
+        return _dsn(self.socket, database)
 
 
 def found(home: Directory) -> Cluster:
@@ -56,7 +56,15 @@ def found(home: Directory) -> Cluster:
     if user is None and home.postgres.exists() and home.postgres.stat().st_uid != os.geteuid():
         raise Conflict(f"the database in {home.postgres} belongs to another user: choose another --data-dir")
     chosen = binaries.reachable(binaries.choose(binaries.found(), home.postgres), user, home.programs)
-    return Cluster(home.postgres, _socket_folder(home.postgres, user), chosen, user)
+    place = Cluster(home.postgres, socket_folder(home.postgres), chosen, user)
+    if place.socket != place.data:
+        _make_private(place.socket, user)
+    return place
+
+
+def is_own(home: Directory, dsn: str) -> bool:
+    """Say whether a DSN leads to the Postgres of a data directory: it does where our own file was named as --config."""
+    return dsn == _dsn(socket_folder(home.postgres), server.NAME)
 
 
 async def make(cluster: Cluster) -> bool:
@@ -174,22 +182,26 @@ def _remember(folder: Path) -> None:
         os.close(opened)
 
 
-def _socket_folder(data: Path, user: Account | None) -> Path:
-    """Return the data directory itself, or a short private folder where its path is too long for a socket.
-
-    Raises Unavailable when somebody else has taken that folder's name.
-    """
+def socket_folder(data: Path) -> Path:
+    """Return the data directory itself, or a short private folder where its path is too long for a socket."""
     if len(os.fsencode(data / SOCKET_NAME)) <= SOCKET_PATH_BYTES and "," not in str(data):  # a comma parts addresses
         return data
+    return _runtime() / f"glimpse-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
+
+
+def _make_private(folder: Path, user: Account | None) -> None:
+    """Make the folder of a socket for its user alone. Raises Unavailable when somebody else has taken its name."""
     uid, gid = (user.uid, user.gid) if user else (os.geteuid(), os.getegid())
-    folder = _runtime() / f"glimpse-{hashlib.sha256(os.fsencode(data)).hexdigest()[:12]}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
         os.chown(folder, uid, gid)
     seen = folder.lstat()
     if seen.st_uid != uid or seen.st_mode & 0o170777 != 0o040700:  # a folder, private, and its user's
         raise Unavailable(f"{folder} is not ours, and the socket of the database was to be there: remove it")
-    return folder
+
+
+def _dsn(folder: Path, database: str) -> str:
+    return f"postgresql://{USER}@/{database}?host={quote(str(folder))}"
 
 
 def _runtime() -> Path:

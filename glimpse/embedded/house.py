@@ -61,7 +61,8 @@ def run(data_dir: Path | None, stated: Mapping[str, Any], services: Mapping[str,
     with home.locked():
         leftovers.end(home)
         tree = settings.merged(tree, {"api": {"port": free_port(told.api.host, told.api.port)}})
-        place = None if "dsn" in tree.get("postgres", {}) else cluster.found(home)
+        named = tree.get("postgres", {}).get("dsn")
+        place = cluster.found(home) if named is None or cluster.is_own(home, named) else None
         if place is not None:
             tree = settings.merged(tree, {"postgres": {"dsn": place.dsn}})
         house = House(home, settings.validated(tree), tree, place, began)

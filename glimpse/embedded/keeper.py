@@ -20,17 +20,18 @@ async def keep(program: Program, ready: asyncio.Event, patience_seconds: float, 
     """Run a service until cancelled; set `ready` once it is. Raises Unavailable when it never gets there."""
     deaths = Deaths()
     while True:
-        began = time.monotonic()
+        served_since = None
         child = await Child.start(program)
         try:
             await first(child.ended(), child.ready.wait())
             if child.ready.is_set():
                 log.info("ready", program=program.name, pid=child.pid)
                 ready.set()
+                served_since = time.monotonic()
             status = await child.ended()
         finally:
             await child.stop(((signal.SIGTERM, patience_seconds),), farewell.hurry)
-        pause = deaths.another(time.monotonic() - began)
+        pause = deaths.another(0 if served_since is None else time.monotonic() - served_since)
         if not ready.is_set() and deaths.quick >= DEATHS_BEFORE_READY:
             raise Unavailable(
                 f"the {program.name} does not start: {how(status)}, {deaths.quick} times in a row; it said last:\n"

@@ -50,16 +50,17 @@ class Server:
             cwd="/",
         )
         self._child: Child | None = None
-        self._began = 0.0
+        self._served_since: float | None = None
 
     async def start(self) -> None:
         """Start it and wait until it serves, however long it recovers. Raises Unavailable."""
         for _again in range(LEFT_BEHIND_TRIES):
             await put_away(self._place)
-            self._began = time.monotonic()
+            self._served_since, began = None, time.monotonic()
             self._child = child = await Child.start(self._program)
-            await first(child.ended(), self._serves(child))
+            await first(child.ended(), self._serves(child, began))
             if child.ready.is_set():
+                self._served_since = time.monotonic()
                 return
             await child.stop((), asyncio.Event())
             said = child.last_lines()
@@ -68,12 +69,12 @@ class Server:
             await asyncio.sleep(LOOK_SECONDS * 10)  # processes of a killed one are on their way out
         raise Unavailable(f"processes of an earlier Postgres hold {self._place.data}: end them, and start again")
 
-    async def _serves(self, child: Child) -> None:
+    async def _serves(self, child: Child, began: float) -> None:
         """Wait for what `pg_ctl --wait` waits for: no connection is tried before it can be had."""
         told = False
         while _status(self._place.data) != (child.pid, "ready"):
             await asyncio.sleep(LOOK_SECONDS)
-            if not told and time.monotonic() - self._began > SLOW_SECONDS:
+            if not told and time.monotonic() - began > SLOW_SECONDS:
                 told = True
                 log.info("the database takes long to start: it may have to recover", folder=str(self._place.data))
         child.ready.set()
@@ -83,7 +84,8 @@ class Server:
         deaths = Deaths()
         while self._child is not None:
             status = await self._child.ended()
-            pause = deaths.another(time.monotonic() - self._began)
+            served = 0 if self._served_since is None else time.monotonic() - self._served_since
+            pause = deaths.another(served)
             said = cluster.why(self._child.last_lines(), self._place.data)
             log.error("Postgres died", status=status, said=said, again_in_seconds=pause)
             await asyncio.sleep(pause)
@@ -161,11 +163,14 @@ def _status(data: Path) -> tuple[int | None, str | None]:
 
 def _serves_from(pid: int, data: Path) -> bool:
     """Say whether a process is a Postgres that was started on this data directory."""
+    process = Path(f"/proc/{pid}")
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+        if not os.path.basename(words[0]).startswith(b"postgres"):
+            return False
+        return os.fsencode(data) in words or os.path.samefile(process / "cwd", data)
+    except OSError:  # it is gone, or it is in a container with less rights than ours
         return False
-    return os.path.basename(words[0]).startswith(b"postgres") and os.fsencode(data) in words
 
 
 async def _gone(pid: int, data: Path, seconds: float) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from glimpse.embedded import cluster
 from glimpse.embedded.binaries import Binaries
 from glimpse.embedded.cluster import Cluster
+from glimpse.embedded.directory import Directory
 from glimpse.errors import Unavailable
 from glimpse.settings import Api, Postgres, Settings
 
@@ -49,20 +50,28 @@ def test_a_failure_is_told_in_one_line(said, told):
     assert "\n" not in line
 
 
-def test_a_short_path_has_its_socket_in_it(tmp_path):
-    assert cluster._socket_folder(Path("/srv/glimpse/postgres"), None) == Path("/srv/glimpse/postgres")
+def test_a_short_path_has_its_socket_in_it():
+    assert cluster.socket_folder(Path("/srv/glimpse/postgres")) == Path("/srv/glimpse/postgres")
+
+
+def test_our_own_database_is_known_by_its_address():
+    home = Directory(Path("/srv/glimpse"))
+    assert cluster.is_own(home, "postgresql://glimpse@/glimpse?host=/srv/glimpse/postgres")
+    assert not cluster.is_own(home, "postgresql://glimpse@/glimpse?host=/srv/another/postgres")
 
 
 @pytest.mark.parametrize("name", ["n" * 100, "a,b"])
 def test_another_path_has_it_in_a_private_folder(tmp_path, monkeypatch, name):
     monkeypatch.setattr(cluster, "_runtime", lambda: tmp_path)
-    folder = cluster._socket_folder(Path("/srv") / name, None)
+    folder = cluster.socket_folder(Path("/srv") / name)
     assert folder.parent == tmp_path
-    assert cluster._socket_folder(Path("/srv") / name, None) == folder
+    for _again in range(2):
+        cluster._make_private(folder, None)
+        assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o755)
     with pytest.raises(Unavailable, match="is not ours"):
-        cluster._socket_folder(Path("/srv") / name, None)
+        cluster._make_private(folder, None)
     folder.rmdir()
     os.symlink("/tmp", folder)
     with pytest.raises(Unavailable, match="is not ours"):
-        cluster._socket_folder(Path("/srv") / name, None)
+        cluster._make_private(folder, None)
