@@ -112,6 +112,42 @@ def test_staged_bytes_of_a_failed_import_can_be_used_again(glimpse):
     assert glimpse.ask("GET", f"/v2/images/{image_id}/file").content == NOISE
 
 
+@pytest.mark.rule("IMG-726")
+def test_a_task_of_the_older_kind_makes_its_image_and_fills_it(glimpse, web, tmp_path):
+    address, folder = web
+    disk = a_disk_with_a_letter(tmp_path)
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, folder / "older.qcow2"], check=True)
+    source = {"import_from": f"{address}/older.qcow2", "import_from_format": "qcow2"}
+    wish = {"type": "import", "input": source | {"image_properties": {"name": "older", "disk_format": "raw"}}}
+    task_id = glimpse.ask("POST", "/v2/tasks", wish).json["id"]
+
+    def ended():
+        task = glimpse.ask("GET", f"/v2/tasks/{task_id}").json
+        return task if task["status"] in ("success", "failure") else None
+
+    task = glimpse.until(ended)
+    assert task["status"] == "success", task["message"]
+    image = glimpse.show(task["result"]["image_id"])
+    assert (image["name"], image["status"], image["disk_format"]) == ("older", "active", "raw")  # converted, here
+    (tmp_path / "older.raw").write_bytes(glimpse.ask("GET", f"/v2/images/{image['id']}/file").content)
+    assert the_letter_in(tmp_path / "older.raw") == LETTER
+
+
+def test_a_copy_in_another_store_can_go_alone_with_its_bytes(glimpse):  # section 23, IMG-227, IMG-730
+    image_id = glimpse.create()["id"]
+    assert glimpse.ask("PUT", f"/v2/images/{image_id}/file", NOISE, **OCTETS).status == 204
+    wish = {"method": {"name": "copy-image"}, "stores": ["cheap"]}
+    assert glimpse.ask("POST", f"/v2/images/{image_id}/import", wish).status == 202
+    image = glimpse.wait(image_id, lambda image: image["stores"] == "fast,cheap")
+    assert image["status"] == "active"
+    (file,) = [path for path in glimpse.files("fast") if image_id in str(path)]
+    assert glimpse.ask("DELETE", f"/v2/stores/fast/{image_id}").status == 204
+    assert glimpse.show(image_id)["stores"] == "cheap"
+    glimpse.until(lambda: not file.exists())
+    assert glimpse.ask("GET", f"/v2/images/{image_id}/file").content == NOISE
+    assert glimpse.ask("DELETE", f"/v2/stores/cheap/{image_id}").status == 403  # IMG-564
+
+
 async def test_a_deleted_image_comes_back_whole_and_is_gone_for_ever_in_the_end(glimpse):
     image_id = glimpse.create(name="dear", os_distro="debian", tags=["lts"], visibility="shared")["id"]
     assert glimpse.ask("PUT", f"/v2/images/{image_id}/file", NOISE, **OCTETS).status == 204
