@@ -21,7 +21,7 @@ def glimpse(roomy, start):
     with start(
         roomy,
         "--set",
-        "scrubber.grace_seconds=1.5",
+        "scrubber.grace_seconds=4",
         "--set",
         "scrubber.sweep_seconds=0.1",
         "--set",
