@@ -69,6 +69,11 @@ def known() -> list[str | None]:
     return [None, *(match.group(1) for name in names if (match := found.match(name)))]
 
 
+def prepare() -> None:
+    """Load what `script` needs while there is something else to wait for; it takes half a second."""
+    import alembic.command  # noqa: F401  # to have it loaded
+
+
 def script(since: str | None) -> str:
     """Return the SQL that leads from a revision to HEAD."""
     from alembic import command  # only here: half a second that a start without migrations need not pay

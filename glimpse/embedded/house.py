@@ -97,6 +97,9 @@ def free_port(host: str, port: int) -> int:
 async def _story(house: House, services: Mapping[str, tuple[str, ...]], farewell: Farewell) -> None:
     if shutil.which("qemu-img") is None:
         log.warning("qemu-img is not here: imports that need a conversion will fail (apt-get install qemu-utils)")
+    if house.cluster is not None and not house.cluster.data.exists():
+        loading = asyncio.create_task(asyncio.to_thread(migrate.prepare))  # while the database is made
+        loading.add_done_callback(lambda done: done.cancelled() or done.exception())
     async with _database(house, farewell) as server, _all_or_none() as group:
         await migrate.upgrade(house.settings.postgres.dsn.get_secret_value())
         configuration.write(house.home.settings, house.tree)

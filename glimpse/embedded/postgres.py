@@ -112,6 +112,9 @@ async def serving(place: Cluster, settings: Settings, dress: Dress, farewell: Fa
     finally:
         farewell.begun.set()
         await started.stop(farewell.hurry)
+        if place.socket != place.data:
+            with contextlib.suppress(OSError):
+                place.socket.rmdir()
 
 
 async def put_away(place: Cluster) -> None:
