@@ -6,11 +6,12 @@ ends the connection: a part must never look whole.
 """
 
 import asyncio
+import contextlib
 import os
 import select
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -45,7 +46,9 @@ async def send(
         writer = await response.prepare(request)
         assert writer is not None, "the response is prepared once"
         if file is None:
-            await _send_chunks(response, store.read(key, first, length))
+            async with contextlib.aclosing(store.read(key, first, length)) as chunks:  # type: ignore[type-var]  # a generator
+                async for chunk in chunks:
+                    await response.write(chunk)
         elif length:
             await _send_file(_transport(request), writer, file, first, length)
         await response.write_eof()
@@ -82,11 +85,6 @@ async def _opened(store: Store, key: str) -> int | None:
 def _open(store: Store, key: str) -> int | None:
     path = store.local_path(key)
     return None if path is None else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-
-
-async def _send_chunks(response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> None:
-    async for chunk in chunks:
-        await response.write(chunk)
 
 
 async def _send_file(

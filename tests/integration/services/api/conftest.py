@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import socket
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -151,11 +152,13 @@ def settings(dsn: str, tmp_path: Path) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: dict[str, Any]) -> AsyncIterator[Api]:
-    """Run an API with settings."""
+async def running(settings: dict[str, Any], *, send_buffer: int | None = None) -> AsyncIterator[Api]:
+    """Run an API; with a small send buffer, the kernel soon takes no more for clients that do not read."""
     configured = Settings.model_validate(settings)
     async with contextlib.AsyncExitStack() as stack:
         listening = stack.enter_context(workers.listen(configured.api))
+        if send_buffer is not None:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # connections inherit it
         ports = await stack.enter_async_context(main.opened(configured))
         drain = configured.api.drain_seconds
         await stack.enter_async_context(server.serving(main.door(ports), listening, drain))
