@@ -18,7 +18,7 @@ async def claim_due(tx: Transaction, worker: str, limit: int, lease: timedelta) 
             SELECT id
               FROM tasks
              WHERE type IN ('api_image_import', 'import') AND status IN ('pending', 'processing')
-               AND run_at <= clock_timestamp() AND (lease_until IS NULL OR lease_until < clock_timestamp())
+               AND run_at <= statement_timestamp() AND (lease_until IS NULL OR lease_until < statement_timestamp())
              ORDER BY run_at
              LIMIT $2
                FOR UPDATE SKIP LOCKED

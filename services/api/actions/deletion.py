@@ -7,7 +7,7 @@ from glimpse import restore as restoring
 from glimpse.database import clock
 from glimpse.database import images as rows
 from glimpse.errors import Forbidden, NotFound
-from glimpse.image import document
+from glimpse.image import document, remains
 from glimpse.lifecycle import Mover
 from glimpse.settings import seconds
 from schemas.events import ImageDeleted
@@ -16,7 +16,7 @@ from services.api.actions import seeing
 from services.api.caller import Caller
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
-from services.api.queries import blobs
+from services.api.queries import blobs, members
 
 RESTORABLE = frozenset({Status.ACTIVE, Status.DEACTIVATED})
 """What a restored image can be again; any other becomes queued, since nobody works on it any more (IMG-716)."""
@@ -39,8 +39,8 @@ async def delete(ports: Ports, caller: Caller, image_id: str) -> None:
             row = replace(image, deleted_at=now, status_before=before, purge_after=purge_after, staged_until=None)
             row = await rows.move(tx, row, Status.PENDING_DELETE, Mover.API)
         else:
-            row = replace(image, deleted_at=now, staged_until=None)
-            row = await rows.move(tx, row, Status.DELETED, Mover.API)
+            row = await rows.move(tx, remains(replace(image, deleted_at=now)), Status.DELETED, Mover.API)
+            await members.delete_all(tx, image_id)
         await tx.emit(
             ImageDeleted(
                 subject=row.id,

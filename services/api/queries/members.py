@@ -105,3 +105,8 @@ async def delete(tx: Transaction, image_id: str, member: str) -> Member | None:
 
 def _member(row: Any) -> Member:
     return Member(**{**dict(row.items()), "status": MemberStatus(row["status"])})
+
+
+async def delete_all(tx: Transaction, image_id: str) -> None:
+    """Share an image with nobody any more."""
+    await tx.execute("DELETE FROM members WHERE image_id = $1", image_id)
