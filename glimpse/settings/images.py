@@ -29,6 +29,9 @@ class Images(Section):
         CONTAINER_FORMATS, description="Container formats that are taken (IMG-22)."
     )
     hashing_algorithm: str = Field("sha512", description="What os_hash_value is made with (IMG-23).")
+    show_direct_url: bool = Field(
+        False, description="Show everybody who sees an image where its bytes are, as `direct_url` (IMG-14, AC-90)."
+    )
     require_format_match: bool = Field(True, description="Refuse bytes that are not of the declared format (IMG-24).")
 
     @property

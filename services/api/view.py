@@ -20,6 +20,10 @@ def image(ports: Ports, seen: Seen) -> dict[str, Any]:
         shown.pop("stores", None)
     elif len(seen.image.stores) > 1:
         shown["stores"] = ",".join(ports.catalog.by_weight(seen.image.stores))  # IMG-176
+    known = [name for name in seen.copies if name in ports.catalog.names]
+    if known and not hidden:
+        best = ports.catalog.by_weight(known)[0]
+        shown["direct_url"] = ports.catalog.get(best).url(seen.copies[best])  # IMG-174, IMG-724
     return shown
 
 

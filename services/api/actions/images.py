@@ -66,6 +66,7 @@ async def show(ports: Ports, caller: Caller, image_id: str) -> Seen:
     """Look at one image."""
     async with ports.database.reading() as reader:
         seen = await seeing.find(reader, caller, image_id)
+        (seen,) = await seeing.located(reader, [seen], ports.settings.images)
     ports.policy.require("get_image", seen)
     return seen
 
@@ -84,7 +85,8 @@ async def update(ports: Ports, caller: Caller, image_id: str, wanted: Sequence[C
         saved = await rows.save(tx, image)
         previous = changes(seen.image, saved)
         await tx.emit(ImageUpdated(subject=saved.id, version=saved.version, image=document(saved), previous=previous))
-    return replace(seen, image=saved)
+        (seen,) = await seeing.located(tx, [replace(seen, image=saved)], ports.settings.images)
+    return seen
 
 
 def _permitted_owner(ports: Ports, caller: Caller, wanted: Draft) -> str | None:

@@ -8,6 +8,7 @@ from glimpse.database.pool import Reader
 from glimpse.errors import Forbidden, Invalid
 from glimpse.image import ImageRow
 from schemas.vocabulary import GONE
+from services.api.actions import seeing
 from services.api.caller import Caller
 from services.api.filters import Wanted
 from services.api.policy.policy import Seen, sees
@@ -31,8 +32,8 @@ async def page(ports: Ports, caller: Caller, wanted: Wanted) -> Page:
         if wanted.limit == 0 or wanted.is_impossible:
             return Page([], None)
         found = await listing.list_page(reader, caller, wanted, after)
+        seen = await seeing.located(reader, [_seen(caller, row) for row in found], ports.settings.images)
     last = found[-1]["id"] if len(found) == wanted.limit else None
-    seen = [_seen(caller, row) for row in found]
     return Page([each for each in seen if ports.policy.allows(caller, "get_image", each)], last)
 
 

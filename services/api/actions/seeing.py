@@ -1,12 +1,16 @@
 """Find an image as its caller sees it; what is hidden from the caller is not there (IMG-111)."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from glimpse import settings
 from glimpse.database import images as rows
 from glimpse.database.pool import Reader, Transaction
 from glimpse.errors import NotFound
 from schemas.vocabulary import Visibility
 from services.api.caller import Caller
 from services.api.policy.policy import Seen, sees
-from services.api.queries import images
+from services.api.queries import blobs, images
 
 
 async def find(reader: Reader, caller: Caller, image_id: str) -> Seen:
@@ -15,6 +19,15 @@ async def find(reader: Reader, caller: Caller, image_id: str) -> Seen:
     if found is None or not sees(caller, found[0], is_member=found[1]):
         raise NotFound(f"no image found with ID {image_id}")
     return Seen(found[0], caller, found[1])
+
+
+async def located(reader: Reader, seen: Sequence[Seen], rules: settings.Images) -> list[Seen]:
+    """Say of images where their bytes are, in a deployment that shows it (IMG-14); one statement for all of them."""
+    with_bytes = [each.image.id for each in seen if each.image.stores] if rules.show_direct_url else []
+    if not with_bytes:
+        return list(seen)
+    copies = await blobs.list_copies_of(reader, with_bytes)
+    return [replace(each, copies=copies.get(each.image.id, {})) for each in seen]
 
 
 async def lock(tx: Transaction, caller: Caller, image_id: str) -> Seen:

@@ -1,7 +1,7 @@
 """Ask the rules, and say no in the way that tells a stranger nothing (AC-12)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from glimpse.errors import Forbidden, NotFound
@@ -21,6 +21,8 @@ class Seen:
     image: ImageRow
     caller: Caller
     is_member: bool = False
+    copies: Mapping[str, str] = field(default_factory=dict)
+    """The keys of its copies by store, where that is shown (IMG-14)."""
 
     def get(self, name: str, /) -> Any:
         """Return what a rule asks for by name."""

@@ -136,6 +136,24 @@ async def list_copies(reader: Reader, image_id: str) -> dict[str, str]:
     return {row["store"]: row["key"] for row in rows}
 
 
+async def list_copies_of(reader: Reader, image_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return the keys of the whole copies of several images, by image and store, in the order in which they came."""
+    rows: Sequence[Any] = await reader.fetch(
+        """
+        SELECT image_id, store, key
+          FROM blobs
+         WHERE image_id = ANY($1) AND store <> $2 AND state = 'stored'
+         ORDER BY id
+        """,
+        image_ids,
+        STAGING,
+    )
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        found.setdefault(row["image_id"], {})[row["store"]] = row["key"]
+    return found
+
+
 async def is_staged(reader: Reader, image_id: str) -> bool:
     """Say whether whole bytes wait in staging."""
     found = await reader.fetchval(

@@ -1,0 +1,77 @@
+"""Where the bytes of an image are, shown or not (IMG-14, IMG-174, AC-90)."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+async def open_api(settings: dict[str, Any], run: Any) -> AsyncIterator[Any]:
+    """An API that shows where bytes are."""
+    settings["images"] = {"show_direct_url": True}
+    settings["stores"]["cheap"]["weight"] = 5
+    async with run(settings) as api:
+        yield api
+
+
+@pytest.mark.rule("IMG-14", "IMG-174", "AC-90")
+async def test_nobody_is_shown_where_bytes_are_unless_the_operator_wants_it(owner: Any) -> None:
+    image = await owner.create_active()
+    assert "direct_url" not in image
+    assert "direct_url" not in (await owner.get("/v2/images")).json["images"][0]
+
+
+@pytest.mark.rule("IMG-14", "IMG-174", "IMG-724", "AC-90")
+async def test_where_it_is_wanted_everybody_who_sees_an_image_sees_where_its_bytes_are(
+    open_api: Any, tmp_path: Any
+) -> None:
+    owner, stranger = open_api.person("p1"), open_api.person("p2")
+    image = await owner.create_active(b"bytes", visibility="community")
+    (path,) = (tmp_path / "fast" / image["id"]).iterdir()
+    assert image["direct_url"] == f"file://{path}"
+    assert (await stranger.show(image["id"]))["direct_url"] == f"file://{path}"
+    listed = (await owner.get("/v2/images")).json["images"]
+    assert [each["direct_url"] for each in listed] == [f"file://{path}"]
+    changed = await owner.patch(image["id"], {"op": "replace", "path": "/name", "value": "n"})
+    assert changed.json["direct_url"] == f"file://{path}"
+
+
+@pytest.mark.rule("IMG-174", "AC-94")
+async def test_an_image_without_bytes_has_none(open_api: Any) -> None:
+    owner = open_api.person("p1")
+    image = await owner.create()
+    assert "direct_url" not in image
+    assert "direct_url" not in await owner.show(image["id"])
+    assert "direct_url" not in (await owner.get("/v2/images")).json["images"][0]
+
+
+@pytest.mark.rule("IMG-174")
+async def test_of_several_copies_the_heaviest_store_is_named(open_api: Any, tmp_path: Any) -> None:
+    owner = open_api.person("p1")
+    image = await owner.create_active()
+    await open_api.execute(
+        "INSERT INTO blobs (image_id, store, key, state, size) VALUES ($1, 'cheap', $2, 'stored', 10)",
+        image["id"],
+        f"{image['id']}/copy",
+    )
+    await open_api.execute("UPDATE images SET stores = '{fast,cheap}' WHERE id = $1", image["id"])
+    assert (await owner.show(image["id"]))["direct_url"] == f"file://{tmp_path}/cheap/{image['id']}/copy"
+
+
+@pytest.mark.rule("IMG-179")
+async def test_a_deactivated_image_shows_it_to_administrators_only(open_api: Any) -> None:
+    owner = open_api.person("p1")
+    image = await owner.create_active()
+    await owner.ask("POST", f"/v2/images/{image['id']}/actions/deactivate")
+    assert "direct_url" not in await owner.show(image["id"])
+    assert "direct_url" in await open_api.admin.show(image["id"])
+
+
+@pytest.mark.rule("IMG-174", "AC-90")
+async def test_nobody_can_set_it(open_api: Any) -> None:
+    owner = open_api.person("p1")
+    assert (await owner.ask("POST", "/v2/images", {"direct_url": "file:///etc/passwd"})).status == 403
+    image = await owner.create_active()
+    change = {"op": "replace", "path": "/direct_url", "value": "file:///etc/passwd"}
+    assert (await owner.patch(image["id"], change)).status == 403
