@@ -1,15 +1,17 @@
 """`glimpse config ...`: the settings, before anything runs with them."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from glimpse import settings
 from glimpse.commands import settled
-from glimpse.errors import Invalid
+from glimpse.errors import Conflict, Invalid, Unavailable
 from glimpse.settings import Settings
 
 app = typer.Typer(help="The settings.", no_args_is_help=True)
@@ -57,3 +59,35 @@ def _obstacles(configured: Settings) -> Iterator[str]:
         api.refuse_open_doors(configured)
     except Invalid as error:
         yield error.message
+
+
+@app.command()
+def convert(
+    api_conf: Annotated[Path, typer.Argument(metavar="GLANCE-API.CONF", help="The reference's configuration.")],
+    paste_ini: Annotated[
+        Path | None, typer.Argument(metavar="[PASTE.INI]", help="The file with its pipelines.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write. Default: print it.")] = None,
+) -> None:
+    """Write settings that mean what the reference's mean; what has no equivalent is told on standard error."""
+    from glimpse.moving import convert, written
+
+    with settled.refusals_in_one_line():
+        outcome = convert.converted(api_conf, paste_ini)
+        text = written.as_toml(outcome, api_conf.name)
+        if output is None:
+            print(text, end="")
+        else:
+            _write_new(output, text)
+    print(written.as_report(outcome), end="", file=sys.stderr)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, for it may hold a password. Raises Conflict when there is one already."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Conflict(f"{path} is there already: move it away, or choose another name") from None
+    except OSError as error:
+        raise Unavailable(f"can not write {path}: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""`glimpse config show` and `check`, as an operator types them."""
+"""`glimpse config show`, `check` and `convert`, as an operator types them."""
 
 import json
 import os
@@ -114,3 +114,51 @@ def test_no_store_at_all_is_a_mistake(tmp_path: Path) -> None:
     status, lines = check(tmp_path / "empty.toml")
     assert (status, lines) == (1, ["no store is configured: add a section [stores.NAME] with its paths"])
     assert tomllib.loads((tmp_path / "empty.toml").read_text()) == {}
+
+
+def convert(*words: str) -> tuple[int, str, str]:
+    said = runner.invoke(cli.app, ["config", "convert", *words])
+    return said.exit_code, said.stdout, said.stderr
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> Path:
+    path = tmp_path / "glance-api.conf"
+    path.write_text(
+        "[DEFAULT]\nhashing_algorithm = sha256\nenable_image_import = true\n"
+        f"[glance_store]\nfilesystem_store_datadir = {tmp_path}/images\n"
+        "[database]\nconnection = postgresql://glance:hunter2@db/glance\n"
+    )
+    return path
+
+
+def test_settings_are_printed_and_the_report_is_beside_them(conf: Path) -> None:
+    status, out, err = convert(str(conf))
+    assert status == 0
+    assert tomllib.loads(out)["images"] == {"hashing_algorithm": "sha256"}
+    assert "enable_image_import" in err
+    assert "hunter2" not in err
+
+
+def test_settings_are_written_to_a_file_that_only_its_owner_reads(conf: Path, tmp_path: Path) -> None:
+    status, out, _err = convert(str(conf), "-o", str(tmp_path / "glimpse.toml"))
+    assert (status, out) == (0, "")
+    assert (tmp_path / "glimpse.toml").stat().st_mode & 0o777 == 0o600
+    assert settings.load(tmp_path / "glimpse.toml").images.hashing_algorithm == "sha256"
+    assert check(tmp_path / "glimpse.toml") == (0, [])
+
+
+def test_a_file_that_is_there_is_not_written_over(conf: Path, tmp_path: Path) -> None:
+    (tmp_path / "glimpse.toml").write_text("mine")
+    status, _out, err = convert(str(conf), "--output", str(tmp_path / "glimpse.toml"))
+    assert (status, (tmp_path / "glimpse.toml").read_text()) == (1, "mine")
+    assert "is there already" in err
+
+
+@pytest.mark.parametrize("content", [None, b"no configuration\n", b"[DEFAULT]\n\xff = 1\n"])
+def test_only_what_can_not_be_read_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "odd.conf").write_bytes(content)
+    status, out, err = convert(str(tmp_path / "odd.conf"), "-o", str(tmp_path / "glimpse.toml"))
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert not (tmp_path / "glimpse.toml").exists()
