@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +70,9 @@ def newest_image(service: Service) -> str:
 
 def stored_file(service: Service, image_id: str) -> Path:
     """Return where the default store keeps an image."""
-    return next(
-        path for path in (service.data / "stores" / "fast").rglob("*") if image_id in str(path) and path.is_file()
-    )
+    configured = tomllib.loads((service.data / "glimpse.toml").read_text())
+    folder = Path(configured["stores"]["fast"]["paths"][0]["path"])
+    return next(path for path in folder.rglob("*") if image_id in str(path) and path.is_file())
 
 
 def _put(port: int, path: str, mebibytes: int) -> tuple[int, bytes]:
