@@ -4,11 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, Strict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Strict, StringConstraints, TypeAdapter, ValidationError
 
 UUID = r"^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
 LONGEST = 255
 LARGEST_INT = 2**31 - 1
+AMOUNTS = frozenset({"min_disk", "min_ram"})
+"""Fields from 0 to LARGEST_INT; looked at when an image is stored, after everything else (IMG-255)."""
+UNKEPT = re.compile("[\0\U00010000-\U0010ffff]")
 
 READ_ONLY = frozenset(
     {
@@ -82,8 +85,7 @@ def _whole(value: Any) -> Any:
 
 Text = Annotated[str, Strict(), StringConstraints(max_length=LONGEST)]
 Flag = Annotated[bool, Strict()]
-Amount = Annotated[int, Strict(), BeforeValidator(_whole), Field(ge=0, le=LARGEST_INT)]
-Bytes = Annotated[int, Strict()]
+Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
 Anything = Annotated[str, Strict()]
 
 
@@ -107,10 +109,10 @@ class ImageFields:
             "os_hidden": TypeAdapter(Flag),
             "container_format": _one_of_or_null(container_formats),
             "disk_format": _one_of_or_null(disk_formats),
-            "min_disk": TypeAdapter(Amount),
-            "min_ram": TypeAdapter(Amount),
-            "size": TypeAdapter(Bytes | None),
-            "virtual_size": TypeAdapter(Bytes | None),
+            "min_disk": TypeAdapter(Whole),
+            "min_ram": TypeAdapter(Whole),
+            "size": TypeAdapter(Whole | None),
+            "virtual_size": TypeAdapter(Whole | None),
             "checksum": _text_or_null(32),
             "os_hash_algo": _text_or_null(64),
             "os_hash_value": _text_or_null(128),
@@ -159,14 +161,17 @@ def is_reserved(name: str) -> bool:
 
 def is_too_wide(value: Any) -> bool:
     """Say whether a text, or one inside a JSON value, has what can not be kept: NUL, or more than 16 bits (IMG-93)."""
-    if isinstance(value, str):
-        if value.isascii():
-            return "\0" in value
-        return max(value) > "\uffff" or "\0" in value
-    if isinstance(value, dict):
-        return any(is_too_wide(name) or is_too_wide(inner) for name, inner in value.items())
-    if isinstance(value, list):
-        return any(is_too_wide(inner) for inner in value)
+    left = [value]
+    while left:  # no recursion: JSON may be nested deeper than calls
+        part = left.pop()
+        if isinstance(part, str):
+            if UNKEPT.search(part):
+                return True
+        elif isinstance(part, dict):
+            left += part.keys()
+            left += part.values()
+        elif isinstance(part, list):
+            left += part
     return False
 
 

@@ -8,12 +8,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 import uvloop
 from pydantic import SecretStr
 
@@ -24,6 +25,14 @@ from glimpse.database.pool import Database
 pytest_plugins = ["tests.fixtures.kafka", "tests.fixtures.up"]
 
 TEMPLATE = "glimpse_template"
+
+# Tracebacks without the values of variables: those are large enough to look like a hang, and may be secrets.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
@@ -66,17 +75,29 @@ def cluster() -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def fresh_database(cluster: str) -> Callable[[], contextlib.AbstractAsyncContextManager[str]]:
+    """Make a database with Glimpse's schema that is gone afterwards: `async with fresh_database() as dsn`."""
+
+    @contextlib.asynccontextmanager
+    async def made() -> AsyncIterator[str]:
+        name = f"t{os.urandom(6).hex()}"
+        connection = await asyncpg.connect(f"{cluster}/postgres")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")  # the quick one
+        try:
+            yield f"{cluster}/{name}"
+        finally:
+            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await connection.close()
+
+    return made
+
+
 @pytest.fixture
-async def dsn(cluster: str) -> AsyncIterator[str]:
+async def dsn(fresh_database: Callable[[], contextlib.AbstractAsyncContextManager[str]]) -> AsyncIterator[str]:
     """A fresh database with Glimpse's schema."""
-    name = f"t{os.urandom(6).hex()}"
-    connection = await asyncpg.connect(f"{cluster}/postgres")
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")  # the quick one
-    try:
-        yield f"{cluster}/{name}"
-    finally:
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await connection.close()
+    async with fresh_database() as made:
+        yield made
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from datetime import timedelta
 from glimpse.settings.api import Api
 from glimpse.settings.auth import Auth
 from glimpse.settings.bus import Bus
+from glimpse.settings.cors import Cors
 from glimpse.settings.images import Images
 from glimpse.settings.imports import Import
 from glimpse.settings.log import Log
+from glimpse.settings.policy import Policy
 from glimpse.settings.postgres import Postgres
 from glimpse.settings.scrubber import Scrubber
 from glimpse.settings.section import Section
@@ -24,11 +26,13 @@ __all__ = [
     "Api",
     "Auth",
     "Bus",
+    "Cors",
     "DataDirectory",
     "Images",
     "Import",
     "Layers",
     "Log",
+    "Policy",
     "Postgres",
     "Scrubber",
     "Section",

@@ -1,5 +1,7 @@
 """Settings in [api]: the process that answers requests."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from glimpse.settings.section import Section
@@ -20,6 +22,10 @@ class Api(Section):
     max_json_bytes: int = Field(8 * 2**20, ge=2**20, description="The largest JSON body that is read (IMG-94).")
     drain_seconds: float = Field(30, ge=0, description="How long transfers may go on after SIGTERM.")
     access_log: bool = Field(True, description="One line for each request.")
+    healthcheck_disable_file: Path = Field(
+        Path("/etc/glimpse/healthcheck_disable"),
+        description="While this file exists, /healthcheck says 503, so that no new requests are sent here (AC-71).",
+    )
     multi_store: bool = Field(
         True,
         description="Speak of stores by name; off answers as a deployment with one nameless store (IMG-8, IMG-10).",

@@ -8,9 +8,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from glimpse.settings.api import Api
 from glimpse.settings.auth import Auth
 from glimpse.settings.bus import Bus
+from glimpse.settings.cors import Cors
 from glimpse.settings.images import Images
 from glimpse.settings.imports import Import
 from glimpse.settings.log import Log
+from glimpse.settings.policy import Policy
 from glimpse.settings.postgres import Postgres
 from glimpse.settings.scrubber import Scrubber
 from glimpse.settings.stores import Staging, Store
@@ -38,6 +40,8 @@ class Settings(BaseSettings):
     scrubber: Scrubber = Scrubber()
     bus: Bus = Bus()
     auth: Auth = Auth()
+    policy: Policy = Policy()
+    cors: Cors = Cors()
     log: Log = Log()
 
     @model_validator(mode="after")

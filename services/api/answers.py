@@ -1,7 +1,7 @@
 """What is sent back: JSON, nothing, or a refusal in the form that was asked for (section 4.1 of the contract)."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -41,11 +41,11 @@ def refusal(status: int, message: str, accept: str | None, headers: Mapping[str,
     )
 
 
-def preferred(accept: str | None) -> str:
-    """Return the better of HTML and JSON for an Accept header; HTML wins ties; text when neither is accepted."""
-    offers = {kind: _quality(kind, accept or "") for kind in (HTML, JSON)}
-    best = max(offers, key=lambda kind: offers[kind])  # the first of equals
-    return best if offers[best] > 0 else TEXT
+def preferred(accept: str | None, offers: Sequence[str] = (HTML, JSON)) -> str:
+    """Return what an Accept header likes best, the first of equals; text when it takes none of what is offered."""
+    qualities = {kind: _quality(kind, accept or "") for kind in offers}
+    best = max(offers, key=lambda kind: qualities[kind])
+    return best if qualities[best] > 0 else TEXT
 
 
 def _quality(kind: str, accept: str) -> float:

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from glimpse.errors import Invalid, TooLarge, Unavailable, WrongMediaType
-from schemas.images import is_too_wide
+from services.api import limits
 
 OCTETS = "application/octet-stream"
 LEAVE_GIVEN = web.RequestKey("leave-given", bool)
@@ -30,8 +30,11 @@ def refuse(request: web.BaseRequest) -> None:
         raise Invalid("A body is not expected with this request.")
 
 
-async def read_json(request: web.BaseRequest, limit: int) -> Any:
-    """Read a JSON body of at most `limit` bytes. Raises Invalid (IMG-87 to IMG-93) and TooLarge (IMG-94)."""
+async def read_json(request: web.BaseRequest, limit: int, *, is_kept: bool = True) -> Any:
+    """Read a JSON body of at most `limit` bytes. Raises Invalid (IMG-87 to IMG-93) and TooLarge (IMG-94).
+
+    Images look for what can not be kept by themselves, in their order (IMG-255, IMG-324): `is_kept=False` leaves it.
+    """
     content = await _read(request, limit)
     if not content.strip():
         raise Invalid("this request needs a body: send JSON")
@@ -41,14 +44,14 @@ async def read_json(request: web.BaseRequest, limit: int) -> Any:
         raise Invalid(f"the body is not JSON: {error}") from None
     if not isinstance(value, dict | list):
         raise Invalid("the body is JSON, but neither an object nor a list")
-    if is_too_wide(value):
-        raise Invalid("characters above U+FFFF, and U+0000, can not be kept: leave them out")
+    if is_kept:
+        limits.check_characters(value)
     return value
 
 
-async def read_object(request: web.BaseRequest, limit: int) -> dict[str, Any]:
+async def read_object(request: web.BaseRequest, limit: int, *, is_kept: bool = True) -> dict[str, Any]:
     """Read a JSON object. Raises Invalid and TooLarge."""
-    value = await read_json(request, limit)
+    value = await read_json(request, limit, is_kept=is_kept)
     if not isinstance(value, dict):
         raise Invalid("the body is a JSON list, but an object is due")
     return value

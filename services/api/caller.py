@@ -18,6 +18,8 @@ class Caller:
     service_roles: frozenset[str] = frozenset()
     """Roles of the service that sent the request for somebody; no rule of the policy sees them (AC-2, AC-69)."""
     is_admin: bool = False
+    is_read_only: bool = False
+    """Nobody in particular, who may look at what is open to all (AC-42)."""
     is_scoped_elsewhere: bool = False
     """Has a system or a domain for its scope, and no project: every rule of the API denies (AC-4)."""
     credentials: dict[str, Any] = field(default_factory=dict, repr=False)

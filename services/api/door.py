@@ -9,17 +9,19 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from glimpse.errors import GlimpseError, HeaderTooLarge, NotFound
+from glimpse.errors import GlimpseError, HeaderTooLarge, Invalid, NotFound
 from glimpse.settings import Settings
-from services.api import answers, bodies, errors, identity, routing, versions
+from services.api import answers, bodies, cors, errors, identity, routing, versions
 from services.api.errors import Refused
 from services.api.ports import Ports
-from services.api.routing import Call, Router
+from services.api.routing import Call, Handler, Router
+from services.api.versions import Versions
 
 log = structlog.get_logger()
 
 REQUEST_ID = "x-openstack-request-id"
 WWW_AUTHENTICATE = 'Keystone uri="{uri}"'
+RETRY_SECONDS = "5"
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Door:
 
     ports: Ports
     router: Router
+    versions: Versions
     own: Mapping[str, Any]
     """What answers on first segments of our own, without asking who is there (IMG-727)."""
 
@@ -63,43 +66,50 @@ class Door:
             )
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.method == "OPTIONS":  # the CORS step of every deployment answers these (AC-72)
-            return web.Response(status=200)
-        first = request.rel_url.raw_path.lstrip("/").partition("/")[0]
-        if first in self.own:
-            handler = self.own[first]
-            own: web.StreamResponse = await handler(request, self.ports)
-            return own
+        rules = self.ports.settings.cors
+        if request.method == "OPTIONS":  # ends here, whatever it is about (AC-72)
+            return web.Response(status=200, headers=cors.preflight(request.headers, rules))
+        own = self.own.get(request.rel_url.raw_path.lstrip("/").partition("/")[0])
+        if own is not None:
+            answer: web.StreamResponse = await own(request, self.ports)
+            return answer
+        carried = cors.fields(request.headers.get("Origin"), rules)
         try:
-            segments = versions.negotiated(request, self.ports.settings)
+            _require_text(request)
+            segments = self.versions.negotiated(request)
         except GlimpseError as error:
-            return self._refusal(request, None, errors.status_of(error), error.message)
+            return self._refusal(request, errors.status_of(error), error.message, carried)
         if segments is None:
-            return versions.document(request, self.ports.settings)
-        return await self._below_the_version(request, segments)
+            answer = self.versions.document(request, self.ports.settings)
+            answer.headers.update(carried)
+            return answer
+        return await self._below_the_version(request, segments, carried)
 
-    async def _below_the_version(self, request: web.BaseRequest, segments: list[str]) -> web.StreamResponse:
-        request_id = None
+    async def _below_the_version(
+        self, request: web.BaseRequest, segments: list[str], carried: dict[str, str]
+    ) -> web.StreamResponse:
         try:
             request_id = self._request_id(request)
+            carried[REQUEST_ID] = request_id
             caller = self.ports.policy.known(identity.identify(request, request_id, self.ports.settings.auth))
-            found = self._routed(request, segments)
-            if isinstance(found, web.StreamResponse):
-                answer = found
-            else:
-                handler, names = found
-                answer = await handler(Call(request, self.ports, caller, names))
+            if not segments:  # `/v2`, without its slash (IMG-65)
+                location = f"{versions.base_of(request, self.ports.settings)}/v2/"
+                return web.Response(status=302, headers={"Location": location, **carried})
+            handler, names = self._routed(request, segments)
+            if caller.is_read_only and request.method != "GET":  # text, whatever is accepted (IMG-150)
+                return answers.refusal(403, "Read-only access", None, carried)
+            answer = await handler(Call(request, self.ports, caller, names, carried))
         except Refused as refused:
-            return self._refusal(request, request_id, refused.status, refused.message, refused.headers)
+            return self._refusal(request, refused.status, refused.message, {**carried, **refused.headers})
         except GlimpseError as error:
-            return self._refused(request, request_id, error)
+            return self._refused(request, error, carried)
         except Exception as error:
             if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
                 raise  # the client went away, or had to be left, while it was answered
-            log.exception("request broke", path=request.rel_url.raw_path, request_id=request_id)
-            return self._refusal(request, request_id, 500, errors.HIDDEN[500])
+            log.exception("request broke", path=request.rel_url.raw_path, request_id=carried.get(REQUEST_ID))
+            return self._refusal(request, 500, errors.HIDDEN[500], carried)
         if not answer.prepared:
-            answer.headers[REQUEST_ID] = request_id
+            answer.headers.update(carried)
         return answer
 
     def _request_id(self, request: web.BaseRequest) -> str:
@@ -111,10 +121,7 @@ class Door:
             raise HeaderTooLarge(f"the request id has more than {longest} characters: send a shorter one, or none")
         return given if given.startswith("req-") else f"req-{given}"
 
-    def _routed(self, request: web.BaseRequest, segments: list[str]) -> Any:
-        if not segments:  # `/v2`, without its slash (IMG-65)
-            location = f"{versions.base_of(request, self.ports.settings)}/v2/"
-            return web.Response(status=302, headers={"Location": location})
+    def _routed(self, request: web.BaseRequest, segments: list[str]) -> tuple[Handler, dict[str, str]]:
         found = self.router.find(segments)
         if found is None:
             if request.method not in routing.METHODS:
@@ -128,26 +135,26 @@ class Door:
             raise Refused(405, f"The method {request.method} is not allowed here.", {"Allow": route.allow})
         return handler, names
 
-    def _refused(self, request: web.BaseRequest, request_id: str | None, error: GlimpseError) -> web.StreamResponse:
+    def _refused(self, request: web.BaseRequest, error: GlimpseError, carried: Mapping[str, str]) -> web.StreamResponse:
         status = errors.status_of(error)
-        if status in errors.HIDDEN:
-            log.warning("request failed", path=request.rel_url.raw_path, request_id=request_id, reason=error.message)
-            return self._refusal(request, request_id, status, errors.HIDDEN[status])
-        return self._refusal(request, request_id, status, error.message)
+        if status not in errors.HIDDEN:
+            return self._refusal(request, status, error.message, carried)
+        request_id = carried.get(REQUEST_ID)
+        log.warning("request failed", path=request.rel_url.raw_path, request_id=request_id, reason=error.message)
+        return self._refusal(request, status, errors.HIDDEN[status], carried)
 
-    def _refusal(
-        self,
-        request: web.BaseRequest,
-        request_id: str | None,
-        status: int,
-        message: str,
-        headers: Mapping[str, str] | None = None,
-    ) -> web.Response:
-        more = dict(headers or {})
+    def _refusal(self, request: web.BaseRequest, status: int, message: str, headers: Mapping[str, str]) -> web.Response:
+        told = dict(headers)
         if status == 401:
-            more["WWW-Authenticate"] = WWW_AUTHENTICATE.format(uri=self.ports.settings.auth.www_authenticate_uri)
-        elif request_id is not None:
-            more[REQUEST_ID] = request_id
-        if status == 503:
-            more["Retry-After"] = "5"
-        return answers.refusal(status, message, request.headers.get("Accept"), more)
+            told.pop(REQUEST_ID, None)  # it is not known who would want it (IMG-101)
+            told["WWW-Authenticate"] = WWW_AUTHENTICATE.format(uri=self.ports.settings.auth.www_authenticate_uri)
+        elif status == 503:
+            told["Retry-After"] = RETRY_SECONDS
+        return answers.refusal(status, message, request.headers.get("Accept"), told)
+
+
+def _require_text(request: web.BaseRequest) -> None:
+    """Raise Invalid for header fields that are not UTF-8: they could be neither kept nor sent back."""
+    for value in request.headers.values():
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise Invalid("a header field has bytes in it that are not UTF-8")

@@ -38,7 +38,7 @@ class Refused(Exception):
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers
+        self.status, self.message, self.headers = status, message, headers or {}
 
 
 def status_of(error: GlimpseError) -> int:

@@ -179,10 +179,12 @@ def _sort(query: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         if key not in SORT_KEYS:
             raise Invalid(f"images can not be sorted by {key!r}; by {', '.join(SORT_KEYS)}")
     rest = directions[0] if len(directions) == 1 else "desc"
-    named = dict.fromkeys(key for key, _ in pairs)
-    pairs += [(key, rest) for key in ("created_at", "id") if key not in named]
-    until_id = [key for key, _ in pairs].index("id") + 1  # what follows the id can not matter
-    return tuple(dict(pairs[:until_id][::-1]).items())[::-1]
+    order: dict[str, str] = {}
+    for key, direction in (*pairs, ("created_at", rest), ("id", rest)):
+        order.setdefault(key, direction)  # named twice, the first counts
+        if key == "id":  # what follows it can not matter
+            break
+    return tuple(order.items())
 
 
 def _pair(item: str) -> tuple[str, str]:

@@ -1,13 +1,15 @@
-"""Who is asking: nobody in particular, or whom a proxy in front names (AC-40, AC-41, AC-43)."""
+"""Who is asking: everybody, whom a proxy in front names, or nobody in particular (AC-40 to AC-43)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from glimpse import settings
-from glimpse.errors import Unauthenticated
+from glimpse.errors import Invalid, Unauthenticated
 from services.api.caller import Caller
 
 EVERYBODY = frozenset({"admin", "member", "reader"})
@@ -24,7 +26,10 @@ def identify(request: web.BaseRequest, request_id: str, rules: settings.Auth) ->
 def _named(request: web.BaseRequest, request_id: str, rules: settings.Auth) -> Caller:
     headers = request.headers
     if not is_trusted(request.remote, rules) or headers.get("X-Identity-Status") != "Confirmed":
+        if rules.allow_anonymous:
+            return replace(_caller(request_id, None, None, frozenset()), is_read_only=True)
         raise Unauthenticated("The request you have made requires authentication.")
+    _require_catalogue(headers.get("X-Service-Catalog"))
     project = headers.get("X-Project-Id") or headers.get("X-Tenant-Id") or headers.get("X-Tenant")
     return _caller(
         request_id,
@@ -38,7 +43,9 @@ def _named(request: web.BaseRequest, request_id: str, rules: settings.Auth) -> C
         system_scope=headers.get("OpenStack-System-Scope"),
         is_admin_project=headers.get("X-Is-Admin-Project", "True").lower() == "true",
         service_user_id=headers.get("X-Service-User-Id"),
+        service_user_domain_id=headers.get("X-Service-User-Domain-Id"),
         service_project_id=headers.get("X-Service-Project-Id"),
+        service_project_domain_id=headers.get("X-Service-Project-Domain-Id"),
     )
 
 
@@ -77,6 +84,16 @@ def _caller(
         is_scoped_elsewhere=bool(more.get("system_scope") or more.get("domain_id")),
         credentials=dict(credentials),
     )
+
+
+def _require_catalogue(header: str | None) -> None:
+    """Raise Invalid for a catalogue that is no JSON: whoever sends it should know (IMG-718)."""
+    if header is None:
+        return
+    try:
+        orjson.loads(header)
+    except orjson.JSONDecodeError:
+        raise Invalid("X-Service-Catalog is not JSON") from None
 
 
 def _list(header: str | None) -> list[str]:

@@ -28,6 +28,7 @@ from services.api.policy.policy import Policy
 from services.api.ports import Ports
 from services.api.routes import ROUTES
 from services.api.routing import Router
+from services.api.versions import Versions
 
 
 def serve(in_force: InForce) -> None:
@@ -36,6 +37,7 @@ def serve(in_force: InForce) -> None:
     refuse_open_doors(settings)
     asyncio.run(migrate.require_head(settings.postgres.dsn.get_secret_value()))
     catalog.open_catalog(settings)
+    Policy(settings.policy)
     listening = workers.listen(settings.api)
     workers.run(
         listening,
@@ -96,12 +98,12 @@ async def opened(settings: Settings) -> AsyncIterator[Ports]:
         database = await Database.open(settings.postgres)
         stack.push_async_callback(database.close)
         fields = ImageFields(settings.images.disk_formats, settings.images.container_formats)
-        yield Ports(database, catalog.open_catalog(settings), settings, Policy.load(), fields, InFlight())
+        yield Ports(database, catalog.open_catalog(settings), settings, Policy(settings.policy), fields, InFlight())
 
 
 def door(ports: Ports) -> Door:
     """Return what every request enters through."""
-    return Door(ports, Router(ROUTES), health.OWN)
+    return Door(ports, Router(ROUTES), Versions.of(ports.settings), health.OWN)
 
 
 def loops(ports: Ports) -> dict[str, Loop]:

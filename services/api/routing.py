@@ -23,6 +23,8 @@ class Call:
     caller: Caller
     names: Mapping[str, str]
     """What the path names: `image_id`, `tag`, `member` ..."""
+    carried: Mapping[str, str]
+    """Header fields of every answer; who prepares one by itself sends them along."""
 
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]

@@ -3,19 +3,27 @@
 import asyncio
 import contextlib
 import errno
+import re
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import structlog
-from aiohttp import web
-from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
+from aiohttp import http_exceptions, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestPayloadError, _ErrInfo, _RequestHandler
 
+from services.api import answers
 from services.api.door import Door
 
 log = structlog.get_logger()
 
 LARGEST_FIELD = 64 * 1024
 """Bytes of one header field, or of the request line: tokens and catalogues are large (AC-46)."""
+REQUEST_LINE = re.compile(r"b'[!-~]+ /\S* HTTP/1\.[01]'")
+"""In what the parser says about a method that it does not know."""
 KEEPALIVE_SECONDS = 75.0
 EXHAUSTED_SECONDS = 0.5
 """How long nobody is let in after the process ran out of descriptors."""
@@ -121,19 +129,61 @@ class _Serving:
 class _Server(web.Server):
     """Makes our connections."""
 
+    def __init__(self, answer: _RequestHandler, **options: Any) -> None:
+        super().__init__(answer, request_factory=self._request, **options)
+
     def __call__(self) -> "_Connection":
         return _Connection(self, loop=self._loop, **self._kwargs)
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> web.BaseRequest:
+        assert isinstance(protocol, _Connection), "we make them"
+        protocol.body = payload
+        return web.BaseRequest(message, payload, protocol, writer, task, self._loop)
 
 
 class _Connection(web.RequestHandler):
     """A connection of aiohttp's, with what it lacks."""
 
+    body = EMPTY_PAYLOAD
+    """That of the request which is being answered."""
+
     def data_received(self, data: bytes) -> None:
-        """Take bytes. When they break the framing of a body, whoever reads that body is told, not only the next one."""
+        """Take bytes. When they break the framing of a body, whoever reads that body is told, and answers for it."""
         super().data_received(data)
-        request = self._current_request
-        if request is not None and self._messages and isinstance(self._messages[-1][0], _ErrInfo):
-            request._cancel(RequestPayloadError("the body is not framed as HTTP has it"))
+        if not self._messages or not isinstance(self._messages[-1][0], _ErrInfo):
+            return
+        for body in (self.body, *(body for _message, body in self._messages)):
+            if not body.is_eof():  # at most one: nothing is read behind it
+                body.set_exception(RequestPayloadError("the body is not framed as HTTP has it"))
+                body.feed_eof()
+                self._messages.pop()
+                self.close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no request; a stranger's mistake is one line in the log, where aiohttp writes a traceback."""
+        if status >= 500:
+            return super().handle_error(request, status, exc, message)
+        if isinstance(exc, http_exceptions.LineTooLong):
+            status, message = 431, f"the request line, or a header field, has more than {LARGEST_FIELD} bytes"
+        elif isinstance(exc, http_exceptions.BadHttpMethod) and REQUEST_LINE.search(exc.message):  # else mere rubbish
+            status, message = 501, "The server does not know this method."
+        log.info("no request", remote=request.remote, status=status)
+        answer = answers.refusal(status, message or "this is no request", None)
+        answer.force_close()
+        return answer
 
     def end_if_idle(self) -> None:
         """Close unless a request is being answered."""

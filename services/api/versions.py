@@ -1,5 +1,8 @@
 """Which versions there are, and which of them a request speaks (section 3 of the contract)."""
 
+from dataclasses import dataclass
+from typing import Self
+
 from aiohttp import web
 
 from glimpse.settings import Settings
@@ -20,43 +23,49 @@ def minors(*, multi_store: bool, cache: bool) -> list[str]:
     return ["2.15", "2.9", "2.17", *ALWAYS]
 
 
-def negotiated(request: web.BaseRequest, settings: Settings) -> list[str] | None:
-    """Return the segments below the version; none at all for `/v2`, and None where only the document can answer.
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions of one deployment."""
 
-    Raises Invalid for a path that is not UTF-8.
-    """
-    segments = routing.segments_of(request.rel_url.raw_path)
-    accept = request.headers.get("Accept", "")
-    if accept.startswith(BY_ACCEPT):
-        return segments if _is_served(accept.removeprefix(BY_ACCEPT), settings) else None
-    return segments[1:] if _is_served(segments[0], settings) else None
+    shown: tuple[str, ...]
+    """Minors, as the document lists them."""
+    served: frozenset[str]
+    """First segments of a path that mean the API; all mean the same one (IMG-5, IMG-63)."""
 
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the versions that a deployment has by its settings."""
+        shown = minors(multi_store=settings.api.multi_store, cache=False)
+        return cls(tuple(shown), frozenset({"v2", *(f"v{minor}" for minor in shown)}))
 
-def document(request: web.BaseRequest, settings: Settings) -> web.Response:
-    """Answer with every version (IMG-33 to IMG-38)."""
-    first = routing.segments_of(request.rel_url.raw_path.partition("%")[0])[0]
-    shown = minors(multi_store=settings.api.multi_store, cache=False)
-    newest = max(shown, key=lambda minor: int(minor.partition(".")[2]))
-    href = f"{settings.api.public_endpoint or base_of(request, settings)}".rstrip("/") + "/v2/"
-    listed = [
-        {
-            "id": f"v{minor}",
-            "status": "CURRENT" if minor == newest else "SUPPORTED",
-            "links": [{"rel": "self", "href": href}],
-        }
-        for minor in shown
-    ]
-    return answers.json({"versions": listed}, 200 if first == "versions" else 300)
+    def negotiated(self, request: web.BaseRequest) -> list[str] | None:
+        """Return the segments below the version; none at all for `/v2`, and None where only the document can answer.
+
+        Raises Invalid for a path that is not UTF-8.
+        """
+        segments = routing.segments_of(request.rel_url.raw_path)
+        accept = request.headers.get("Accept", "")
+        if accept.startswith(BY_ACCEPT):  # then the path has no version in it (IMG-64)
+            return segments if accept.removeprefix(BY_ACCEPT) in self.served else None
+        return segments[1:] if segments[0] in self.served else None
+
+    def document(self, request: web.BaseRequest, settings: Settings) -> web.Response:
+        """Answer with every version (IMG-33 to IMG-38)."""
+        newest = max(self.shown, key=lambda minor: int(minor.partition(".")[2]))
+        href = (settings.api.public_endpoint or base_of(request, settings)).rstrip("/") + "/v2/"
+        listed = [
+            {
+                "id": f"v{minor}",
+                "status": "CURRENT" if minor == newest else "SUPPORTED",
+                "links": [{"rel": "self", "href": href}],
+            }
+            for minor in self.shown
+        ]
+        first = routing.segments_of(request.rel_url.raw_path)[0]
+        return answers.json({"versions": listed}, 200 if first == "versions" else 300)
 
 
 def base_of(request: web.BaseRequest, settings: Settings) -> str:
     """Return scheme and host as the client knows them, without a slash at the end (IMG-37, IMG-99)."""
     host = request.headers.get("Host") or f"{settings.api.host}:{settings.api.port}"
     return f"{request.scheme}://{host}"
-
-
-def _is_served(version: str, settings: Settings) -> bool:
-    if version == "v2":
-        return True
-    shown = minors(multi_store=settings.api.multi_store, cache=False)
-    return version.startswith("v") and version[1:] in shown

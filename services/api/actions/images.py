@@ -49,6 +49,7 @@ def permitted(ports: Ports, caller: Caller, body: dict[str, Any]) -> dict[str, A
     tags = wanted.base.get("tags", [])
     limits.check_tags(len(tags), ports.settings.images)
     limits.check_properties(len(wanted.properties) + wanted.ignored, ports.settings.images)
+    _check_stored({**wanted.base, **wanted.properties})
     values = {"id": str(uuid.uuid4()), **DEFAULTS, **wanted.base, "owner": owner, "properties": wanted.properties}
     return {**values, "tags": list(dict.fromkeys(tags))}
 
@@ -125,3 +126,12 @@ def _check_limits(ports: Ports, before: ImageRow, after: ImageRow, wanted: Seque
             limits.check_tags(len(change.value), rules)
     if after.properties.keys() - before.properties.keys():
         limits.check_properties(len(after.properties), rules)
+    for change in wanted:
+        _check_stored({change.name: change.value})
+
+
+def _check_stored(members: dict[str, Any]) -> None:
+    """Raise Invalid for what the database can not keep: the last thing that is looked at (IMG-255, IMG-324)."""
+    limits.check_characters(members)
+    for name, value in members.items():
+        limits.check_amount(name, value)

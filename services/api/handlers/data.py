@@ -34,14 +34,13 @@ async def download(call: Call) -> web.StreamResponse:
     if copy is None:
         return answers.nothing()
     part = ranges.part(call.request.headers, copy.size)
-    headers = {"Content-Type": bodies.OCTETS}
+    headers = {"Content-Type": bodies.OCTETS, **call.carried}
     if copy.image.checksum:
         headers["Content-MD5"] = copy.image.checksum  # of the whole, in hex (IMG-419, IMG-421)
     first, length = (part.first, part.length) if part else (0, copy.size)
     if part:
         headers["Content-Range"] = part.content_range
     headers["Content-Length"] = str(length)
-    headers["x-openstack-request-id"] = call.caller.request_id
     response = web.StreamResponse(status=206 if part else 200, headers=headers)
     await transfers.send(call.request, response, copy.store, copy.key, first, length)
     return response

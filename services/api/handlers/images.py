@@ -9,7 +9,7 @@ from services.api.routing import Call
 
 async def create(call: Call) -> web.Response:
     """Make an image (section 8)."""
-    body = await bodies.read_object(call.request, call.ports.settings.api.max_json_bytes)
+    body = await bodies.read_object(call.request, call.ports.settings.api.max_json_bytes, is_kept=False)
     seen = await images.create(call.ports, call.caller, body)
     base = versions.base_of(call.request, call.ports.settings)
     headers = {"Location": f"{base}/v2/images/{seen.image.id}"}
@@ -44,7 +44,7 @@ async def list_images(call: Call) -> web.Response:
 async def update(call: Call) -> web.Response:
     """Change an image (section 11)."""
     dialect = patches.dialect_of(call.request.headers.get("Content-Type"))
-    body = await bodies.read_json(call.request, call.ports.settings.api.max_json_bytes)
+    body = await bodies.read_json(call.request, call.ports.settings.api.max_json_bytes, is_kept=False)
     wanted = patches.parse(body, dialect, call.ports.fields)
     return answers.json(
         view.image(call.ports, await images.update(call.ports, call.caller, call.names["image_id"], wanted))

@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from glimpse.errors import Invalid
-from schemas.images import LONGEST, is_too_wide
-from services.api import answers, bodies
+from schemas.images import LONGEST
+from services.api import answers, bodies, limits
 from services.api.actions import tags
 from services.api.routing import Call
 
@@ -28,6 +28,5 @@ def _tag(call: Call) -> str:
     tag = call.names["tag"]
     if len(tag) > LONGEST:
         raise Invalid(f"a tag has at most {LONGEST} characters; this one has {len(tag)}")
-    if is_too_wide(tag):
-        raise Invalid("characters above U+FFFF, and U+0000, can not be kept: leave them out of the tag")
+    limits.check_characters(tag)
     return tag

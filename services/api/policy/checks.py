@@ -5,6 +5,7 @@ and     = not-check { "and" not-check }
 not     = "not" not-check | "(" check ")" | "@" | "!" | kind ":" match
 """
 
+import ast
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -15,8 +16,8 @@ from glimpse.errors import Invalid
 class Attributes(Protocol):
     """What a rule can ask of the thing that is acted on."""
 
-    def get(self, name: str, /) -> Any:
-        """Return an attribute, None when there is no such one."""
+    def get(self, name: str, default: Any, /) -> Any:
+        """Return an attribute, the default when there is no such one."""
         ...
 
 
@@ -25,7 +26,9 @@ Check = Callable[[Mapping[str, Any], Attributes], bool]
 
 TOKEN = re.compile(r"""\s*(?:[()]|(?:'[^']*':|"[^"]*":)?(?:%\([^)]*\)s|[^\s()])+)""")
 ATTRIBUTE = re.compile(r"%\(([^)]*)\)s")
+QUOTES = ("'", '"')
 MISSING = object()
+"""What a credential or an attribute is that is not there: equal to nothing (AC-1)."""
 
 
 def always(_credentials: Mapping[str, Any], _target: Attributes) -> bool:
@@ -41,11 +44,17 @@ def never(_credentials: Mapping[str, Any], _target: Attributes) -> bool:
 def compiled(rules: Mapping[str, str]) -> dict[str, Check]:
     """Compile every rule; a rule that refers to one that does not exist is false there (AC-5). Raises Invalid."""
     done: dict[str, Check] = {}
+    references: dict[str, set[str]] = {}
     for name, text in rules.items():
+        parser = _Parser(text, done)
         try:
-            done[name] = _Parser(text, done).parse()
+            done[name] = parser.parse()
         except Invalid as error:
             raise Invalid(f"the policy rule {name} ({text!r}) can not be read: {error.message}") from None
+        references[name] = parser.references
+    for name in references:
+        if name in _reached(name, references):
+            raise Invalid(f"the policy rule {name} refers to itself, by itself or through others")
     return done
 
 
@@ -62,16 +71,30 @@ def words_of(text: str) -> list[str]:
     return words
 
 
+def _reached(name: str, references: Mapping[str, set[str]]) -> set[str]:
+    """Return the rules that one refers to, and those that these refer to, and so on."""
+    reached: set[str] = set()
+    left = [name]
+    while left:
+        new = references.get(left.pop(), set()) - reached
+        reached |= new
+        left += new
+    return reached
+
+
 class _Parser:
-    """Reads one check string."""
+    """Reads one check string; `references` are the rules it names."""
 
     def __init__(self, text: str, rules: Mapping[str, Check]) -> None:
-        self._words = words_of(text)
+        self._text = text
+        self._words: list[str] = []
         self._rules = rules
+        self.references: set[str] = set()
 
     def parse(self) -> Check:
-        if not self._words:
+        if not self._text:
             return always
+        self._words = words_of(self._text)
         check = self._either()
         if self._words:
             raise Invalid(f"{self._words[0]!r} is not expected there")
@@ -101,27 +124,28 @@ class _Parser:
             if not self._words or self._words.pop(0) != ")":
                 raise Invalid("a parenthesis is not closed")
             return inner
-        return _single(word, self._rules)
+        return self._single(word)
 
-
-def _single(word: str, rules: Mapping[str, Check]) -> Check:
-    if word == "@":
-        return always
-    if word == "!":
-        return never
-    kind, colon, match = word.partition(":") if word[0] not in "'\"" else _quoted(word)
-    if not colon:
-        raise Invalid(f"{word!r} is no check: write kind:match")
-    if kind == "role":
-        return _role(match)
-    if kind == "rule":
-        return _rule(match, rules)
-    return _comparison(kind, match)
+    def _single(self, word: str) -> Check:
+        if word == "@":
+            return always
+        if word == "!":
+            return never
+        kind, colon, match = _quoted(word) if word[0] in QUOTES else word.partition(":")
+        if not colon:
+            raise Invalid(f"{word!r} is no check: write kind:match")
+        if kind == "role":
+            return _role(match)
+        if kind == "rule":
+            self.references.add(match)
+            return _rule(match, self._rules)
+        return _comparison(kind, match)
 
 
 def _quoted(word: str) -> tuple[str, str, str]:
-    end = word.index(word[0], 1)
-    return word[: end + 1], ":", word[end + 2 :]
+    """Split a word that begins with a literal; the literal may have colons in it."""
+    literal, colon, match = word[1:].partition(f"{word[0]}:")
+    return f"{word[0]}{literal}{word[0]}", colon, match
 
 
 def _any_of(checks: list[Check]) -> Check:
@@ -155,10 +179,15 @@ def _negated(check: Check) -> Check:
 
 
 def _role(name: str) -> Check:
-    wanted = name.lower()
-    if ATTRIBUTE.search(name):
-        return lambda credentials, target: _filled(name, target).lower() in credentials["roles"]
-    return lambda credentials, _target: wanted in credentials["roles"]
+    if not ATTRIBUTE.search(name):
+        wanted = name.lower()
+        return lambda credentials, _target: wanted in credentials["roles"]
+
+    def check(credentials: Mapping[str, Any], target: Attributes) -> bool:
+        filled = _filled(name, target)
+        return filled is not MISSING and str(filled).lower() in credentials["roles"]
+
+    return check
 
 
 def _rule(name: str, rules: Mapping[str, Check]) -> Check:
@@ -171,24 +200,38 @@ def _rule(name: str, rules: Mapping[str, Check]) -> Check:
 
 def _comparison(kind: str, match: str) -> Check:
     """Compare a credential, or a literal, with what is written on the other side: both as text."""
+    literal = _literal(kind)
     whole = ATTRIBUTE.fullmatch(match)
-    if kind[0] in "'\"" or kind in ("True", "False", "None") or kind.isdigit():
-        literal = kind.strip("'\"")
-        if whole:
-            name = whole.group(1)
-            return lambda _credentials, target: str(target.get(name)) == literal
-        return lambda _credentials, target: _filled(match, target) == literal
+    if literal is not MISSING and whole:
+        name = whole.group(1)
+        return lambda _credentials, target: _same(literal, target.get(name, MISSING))
+    if literal is not MISSING:
+        return lambda _credentials, target: _same(literal, _filled(match, target))
     if whole:
-        wanted = whole.group(1)
-        return lambda credentials, target: _same(credentials.get(kind, MISSING), target.get(wanted))
+        name = whole.group(1)
+        return lambda credentials, target: _same(credentials.get(kind, MISSING), target.get(name, MISSING))
     return lambda credentials, target: _same(credentials.get(kind, MISSING), _filled(match, target))
 
 
-def _same(credential: Any, wanted: Any) -> bool:
-    if isinstance(credential, list | tuple | frozenset):
-        return any(str(one) == str(wanted) for one in credential)
-    return credential is not MISSING and str(credential) == str(wanted)
+def _literal(kind: str) -> Any:
+    """Return what is written as a literal: a text in quotes, a number, True, None ..."""
+    try:
+        return str(ast.literal_eval(kind))
+    except (ValueError, SyntaxError):
+        return MISSING
 
 
-def _filled(match: str, target: Attributes) -> str:
-    return ATTRIBUTE.sub(lambda found: str(target.get(found.group(1))), match)
+def _same(one: Any, other: Any) -> bool:
+    if one is MISSING or other is MISSING:
+        return False
+    if isinstance(one, list | tuple | frozenset):
+        return any(str(each) == str(other) for each in one)
+    return str(one) == str(other)
+
+
+def _filled(match: str, target: Attributes) -> Any:
+    """Return a text with the attributes it asks for; MISSING when one of them is not there."""
+    found = {name: target.get(name, MISSING) for name in ATTRIBUTE.findall(match)}
+    if MISSING in found.values():
+        return MISSING
+    return ATTRIBUTE.sub(lambda place: str(found[place.group(1)]), match)

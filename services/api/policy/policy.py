@@ -1,17 +1,54 @@
 """Ask the rules, and say no in the way that tells a stranger nothing (AC-12)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from operator import attrgetter
+from typing import Any
 
-from glimpse.errors import Forbidden, NotFound
+import structlog
+
+from glimpse import settings
+from glimpse.errors import Forbidden, Invalid, NotFound
 from glimpse.image import ImageRow
 from schemas.vocabulary import Visibility
 from services.api.caller import Caller
-from services.api.policy import checks, rules
+from services.api.policy import checks, overrides, rules
 from services.api.policy.checks import Attributes, Check
 
+log = structlog.get_logger()
+
 NOT_FOUND = "The resource could not be found."
+
+ATTRIBUTES: Mapping[str, Callable[["Seen"], Any]] = {
+    "project_id": attrgetter("image.owner"),
+    "image_id": attrgetter("image.id"),
+    "member_id": lambda seen: seen.caller.project if seen.is_member else None,
+    **{
+        name: attrgetter(f"image.{name}")
+        for name in (
+            "id",
+            "name",
+            "owner",
+            "status",
+            "visibility",
+            "protected",
+            "os_hidden",
+            "container_format",
+            "disk_format",
+            "min_disk",
+            "min_ram",
+            "size",
+            "virtual_size",
+            "checksum",
+            "os_hash_algo",
+            "os_hash_value",
+            "created_at",
+            "updated_at",
+            "tags",
+        )
+    },
+}
+"""What rules can ask of an image, beside its properties (AC-3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,35 +61,24 @@ class Seen:
     copies: Mapping[str, str] = field(default_factory=dict)
     """The keys of its copies by store, where that is shown (IMG-14)."""
 
-    def get(self, name: str, /) -> Any:
+    def get(self, name: str, default: Any = None, /) -> Any:
         """Return what a rule asks for by name."""
-        match name:
-            case "project_id" | "owner":
-                return self.image.owner
-            case "member_id":
-                return self.caller.project if self.is_member else None
-            case "image_id":
-                return self.image.id
-            case "locations":
-                return None
-        if name in self.image.properties:
-            return self.image.properties[name]
-        return getattr(self.image, name, None)
+        attribute = ATTRIBUTES.get(name)
+        return attribute(self) if attribute else self.image.properties.get(name, default)
 
 
 class Policy:
-    """The rules in force."""
+    """The rules in force: the built-in ones, and what the operator's file says instead; Invalid for a bad file."""
 
-    def __init__(self, compiled: Mapping[str, Check]) -> None:
-        self._compiled = compiled
-
-    @classmethod
-    def load(cls) -> Self:
-        """Compile the built-in rules."""
-        return cls(checks.compiled(rules.DEFAULTS))
+    def __init__(self, section: settings.Policy) -> None:
+        self._file = section.file
+        self._is_new = section.enforce_new_defaults
+        self._stamp = overrides.stamp(section.file) if section.file else None
+        self._compiled = self._read()
 
     def known(self, caller: Caller) -> Caller:
         """Return a caller of whom it is known whether they are an administrator (AC-7)."""
+        self._follow()
         is_admin = self._compiled["context_is_admin"](caller.credentials, {})
         return replace(caller, is_admin=True) if is_admin else caller
 
@@ -65,16 +91,48 @@ class Policy:
 
     def require(self, rule: str, seen: Seen) -> None:
         """Raise unless the caller may do this to an image: NotFound where they may not even see it, else Forbidden."""
-        if self.allows(seen.caller, rule, seen):
-            return
-        if rule == "get_image" or not self.allows(seen.caller, "get_image", seen):
-            raise NotFound(NOT_FOUND)
-        raise Forbidden(f"You are not authorized to complete {rule} action.")
+        if not self.allows(seen.caller, rule, seen):
+            if rule == "get_image" or not self.allows(seen.caller, "get_image", seen):
+                raise NotFound(NOT_FOUND)
+            raise _not_authorized(rule)
+        self._require_ownership(rule, seen)
 
     def require_plainly(self, caller: Caller, rule: str, target: Attributes) -> None:
         """Raise Forbidden unless the caller may do this: for what needs no image, or hides none."""
         if not self.allows(caller, rule, target):
-            raise Forbidden(f"You are not authorized to complete {rule} action.")
+            raise _not_authorized(rule)
+        if isinstance(target, Seen):
+            self._require_ownership(rule, target)
+
+    def _require_ownership(self, rule: str, seen: Seen) -> None:
+        """Raise Forbidden where open rules leave it to us to ask whose the image is (AC-16)."""
+        if self._is_new or seen.caller.is_admin:
+            return
+        is_owner = seen.image.owner is not None and seen.image.owner == seen.caller.project
+        if rule in rules.OWNERS_BEFORE and not is_owner:
+            raise Forbidden("You do not own this image")
+        if rule == "modify_member" and not seen.is_member:
+            raise Forbidden("Only the member itself says what its status is")
+
+    def _follow(self) -> None:
+        """Take up a file that was changed; one that makes no sense changes nothing (AC-5)."""
+        if self._file is None:
+            return
+        stamp = overrides.stamp(self._file)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._compiled = self._read()
+        except Invalid as error:
+            log.error("the policy file was changed, but the rules stay as they were", reason=error.message)
+        else:
+            log.info("the policy file was changed, and is in force", file=str(self._file))
+
+    def _read(self) -> Mapping[str, Check]:
+        said = overrides.read(self._file) if self._file else {}
+        before = {} if self._is_new else dict.fromkeys(rules.OPEN_BEFORE, "@")
+        return checks.compiled(rules.DEFAULTS | before | said)
 
 
 def sees(caller: Caller, image: ImageRow, *, is_member: bool) -> bool:
@@ -86,3 +144,7 @@ def sees(caller: Caller, image: ImageRow, *, is_member: bool) -> bool:
         or (caller.project is not None and image.owner == caller.project)
         or (is_member and image.visibility is Visibility.SHARED)
     )
+
+
+def _not_authorized(rule: str) -> Forbidden:
+    return Forbidden(f"You are not authorized to complete {rule} action.")

@@ -61,3 +61,42 @@ IMAGES = {
 """Images, members, tasks, stores; `restore_image` is ours (IMG-719)."""
 
 DEFAULTS = BASE | IMAGES
+
+OPEN_BEFORE = frozenset(
+    {
+        "add_image",
+        "get_images",
+        "get_image",
+        "modify_image",
+        "delete_image",
+        "communitize_image",
+        "download_image",
+        "upload_image",
+        "get_image_location",
+        "set_image_location",
+        "delete_image_location",
+        "deactivate",
+        "reactivate",
+        "add_member",
+        "delete_member",
+        "get_members",
+        "get_member",
+        "modify_member",
+    }
+)
+"""Rules that said yes to everybody before there were readers and members (AC-6, AC-10, IMG-151)."""
+
+OWNERS_BEFORE = frozenset(
+    {
+        "modify_image",
+        "delete_image",
+        "upload_image",
+        "set_image_location",
+        "delete_image_location",
+        "deactivate",
+        "reactivate",
+        "add_member",
+        "delete_member",
+    }
+)
+"""What only the owner's project, and administrators, could do all the same (AC-16)."""

@@ -11,7 +11,7 @@ from typing import Any
 from glimpse.database.pool import Reader
 from schemas.vocabulary import Visibility
 from services.api.caller import Caller
-from services.api.filters import Wanted
+from services.api.filters import NUMBERS, Wanted
 
 COLUMNS = """id, name, owner, status, visibility, protected, os_hidden, container_format, disk_format, min_disk,
        min_ram, size, virtual_size, checksum, os_hash_algo, os_hash_value, properties, service_properties,
@@ -129,7 +129,8 @@ def _filters(text: _Text, wanted: Wanted) -> list[str]:
             found.append(f"{comparison.column} = ANY({text.bind(comparison.value)})")
         else:
             assert comparison.operator in OPERATORS, comparison.operator
-            found.append(f"{comparison.column} {comparison.operator} {text.bind(comparison.value)}")
+            value = text.bind(comparison.value) + ("::bigint" if comparison.column in NUMBERS else "")  # of any size
+            found.append(f"{comparison.column} {comparison.operator} {value}")
     if wanted.tags:
         found.append(f"tags @> {text.bind(list(wanted.tags))}")
     custom = {name: value for name, value in wanted.properties.items() if not name.startswith(SERVICE_PREFIXES)}

@@ -1,5 +1,6 @@
 """An API on a real database and real directories, spoken to over a socket."""
 
+import asyncio
 import contextlib
 import io
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from glimpse.database import images
 from glimpse.image import ImageRow
@@ -111,6 +113,17 @@ class Api:
         headers = {"X-Identity-Status": "Confirmed", "X-User-Id": user, "X-Roles": roles}
         return Person(self.session, self.base, headers | ({"X-Project-Id": project} if project else {}))
 
+    async def talk(self, sent: bytes, *, then_close: bool = False) -> bytes:
+        """Send bytes as they are, and return all that comes back until the other side closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(self.base.rpartition(":")[2]))
+        writer.write(sent)
+        if then_close:
+            writer.write_eof()
+        async with asyncio.timeout(20):
+            came = await reader.read()
+        writer.close()
+        return came
+
     @property
     def admin(self) -> Person:
         return self.person("admins", roles="admin,member,reader", user="root")
@@ -140,6 +153,10 @@ class Api:
 @pytest.fixture
 def settings(dsn: str, tmp_path: Path) -> dict[str, Any]:
     """Settings of the API as a file would have them; a test may change them before it starts one."""
+    return usual_settings(dsn, tmp_path)
+
+
+def usual_settings(dsn: str, tmp_path: Path) -> dict[str, Any]:
     return {
         "postgres": {"dsn": dsn},
         "api": {"port": 0, "access_log": False, "drain_seconds": 2},
@@ -176,6 +193,16 @@ def run() -> Any:
 async def api(settings: dict[str, Any]) -> AsyncIterator[Api]:
     """An API with the usual settings."""
     async with running(settings) as api:
+        yield api
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(fresh_database: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """One API for all rows of the tables in a module; what they make is seen by the others.
+
+    The module says `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
+    """
+    async with fresh_database() as dsn, running(usual_settings(dsn, tmp_path_factory.mktemp("shared"))) as api:
         yield api
 
 
