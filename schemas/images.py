@@ -159,14 +159,17 @@ def is_reserved(name: str) -> bool:
 
 def is_too_wide(value: Any) -> bool:
     """Say whether a text, or one inside a JSON value, has what can not be kept: NUL, or more than 16 bits (IMG-93)."""
-    if isinstance(value, str):
-        if value.isascii():
-            return "\0" in value
-        return max(value) > "\uffff" or "\0" in value
-    if isinstance(value, dict):
-        return any(is_too_wide(name) or is_too_wide(inner) for name, inner in value.items())
-    if isinstance(value, list):
-        return any(is_too_wide(inner) for inner in value)
+    waiting = [value]  # not by calling itself: JSON may be nested deeper than calls can be
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            if "\0" in each or (not each.isascii() and max(each) > "\uffff"):
+                return True
+        elif isinstance(each, dict):
+            waiting.extend(each)
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
     return False
 
 
