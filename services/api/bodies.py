@@ -31,7 +31,15 @@ def refuse(request: web.BaseRequest) -> None:
 
 
 async def read_json(request: web.BaseRequest, limit: int) -> Any:
-    """Read a JSON body of at most `limit` bytes. Raises Invalid (IMG-87 to IMG-93) and TooLarge (IMG-94)."""
+    """Read a JSON body whose every text can be kept. Raises Invalid (IMG-93), and as `read_any_json` does."""
+    value = await read_any_json(request, limit)
+    if is_too_wide(value):
+        raise Invalid("characters above U+FFFF, and U+0000, can not be kept: leave them out")
+    return value
+
+
+async def read_any_json(request: web.BaseRequest, limit: int) -> Any:
+    """Read a JSON body of at most `limit` bytes. Raises Invalid (IMG-87 to IMG-91) and TooLarge (IMG-94)."""
     content = await _read(request, limit)
     if not content.strip():
         raise Invalid("this request needs a body: send JSON")
@@ -41,8 +49,6 @@ async def read_json(request: web.BaseRequest, limit: int) -> Any:
         raise Invalid(f"the body is not JSON: {error}") from None
     if not isinstance(value, dict | list):
         raise Invalid("the body is JSON, but neither an object nor a list")
-    if is_too_wide(value):
-        raise Invalid("characters above U+FFFF, and U+0000, can not be kept: leave them out")
     return value
 
 
