@@ -192,6 +192,8 @@ class MemberDeleted(MemberEvent):
 
 def every_event() -> list[type[Event]]:
     """Return every fact there is, by name."""
+    from schemas import metadef_events  # noqa: F401  # a page of its own, which builds on this one
+
     found: list[type[Event]] = []
     waiting = [Event]
     while waiting:

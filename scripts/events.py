@@ -12,10 +12,12 @@ EXAMPLE = Path(__file__).parents[1] / "schemas/examples" / ImageActivated.type()
 BEGINNING = f"""\
 # Events
 
-Made by `make schemas` from `schemas/events.py` and `scripts/events.py`; do not edit it by hand.
+Made by `make schemas` from `schemas/events.py`, `schemas/metadef_events.py` and `scripts/events.py`; do not edit it by
+hand.
 
-Everything that happens to an image is told as an event, in the transaction that makes it true. Events are
-[CloudEvents 1.0](https://cloudevents.io), and each has a position in one log.
+Everything that happens to an image, and to the catalogue of metadata definitions, is told as an event, in the
+transaction that makes it true. Events are [CloudEvents 1.0](https://cloudevents.io), and each has a position in one
+log.
 
 ## What you can rely on
 
@@ -37,7 +39,7 @@ Everything that happens to an image is told as an event, in the transaction that
 | `id` | a UUID of version 7, made in the transaction that tells it |
 | `source` | `//glimpse/` and the name of the deployment, `bus.deployment` |
 | `type` | `io.glimpse.`, the fact, and the version of its data: `io.glimpse.image.activated.v1` |
-| `subject` | the id of the image |
+| `subject` | the id of the image; of a fact about metadata definitions, the name of the namespace |
 | `time` | when it was told, by the database's clock |
 | `dataschema` | the `$id` of its JSON Schema in [schemas/json](../schemas/json) |
 | `partitionkey` | what it is kept in order by: the subject |

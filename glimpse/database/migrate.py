@@ -13,7 +13,7 @@ import asyncpg
 from glimpse.database.pool import UNREACHABLE
 from glimpse.errors import Conflict, Unavailable
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision this code was written for; a test holds it against the files."""
 
 FOLDER = Path(__file__).with_name("migrations")

@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from glimpse import settings
-from glimpse.errors import Unavailable
+from glimpse.errors import Conflict, Unavailable
 from schemas.events import Event
 
 UNREACHABLE = (
@@ -27,6 +27,7 @@ UNREACHABLE = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.LockNotAvailableError,
     asyncpg.DiskFullError,
+    asyncpg.DeadlockDetectedError,  # one of two who waited for each other was told to go back
     asyncpg.InternalClientError,  # a connection that is used while it is being cut
 )
 """What asyncpg says when the database is away, shuts down, stands by, is full, or had us wait for too long."""
@@ -145,6 +146,12 @@ class Database:
             yield connection
 
     @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Reader]:
+        """Lend a connection for statements that change nothing and all see the same moment."""
+        async with self._acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            yield connection
+
+    @contextlib.asynccontextmanager
     async def transaction(self, actor: Actor = Actor()) -> AsyncIterator[Transaction]:
         """Hold statements together: all of them and what they tell, or none."""
         async with self._acquire() as connection, connection.transaction():
@@ -161,6 +168,8 @@ class Database:
             if isinstance(error, ValueError):  # an argument asyncpg can not send: ours, not the database's
                 raise
             raise Unavailable(f"the database does not answer: {error}") from error
+        except asyncpg.UniqueViolationError as error:
+            raise Conflict("somebody else took that name a moment ago: look again, and choose another") from error
 
 
 def uuid7(now_ns: int | None = None) -> uuid.UUID:

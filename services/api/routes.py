@@ -1,6 +1,7 @@
 """Every route of the API on one page; `allow` is written where a 405 says something else than what there is."""
 
 from services.api.handlers import activation, data, images, imports, members, schemas, stores, tags, tasks
+from services.api.metadef_routes import METADEFS
 from services.api.routing import route
 
 ROUTES = (
@@ -29,4 +30,5 @@ ROUTES = (
     route("/schemas/members", GET=schemas.members),
     route("/schemas/task", GET=schemas.task),
     route("/schemas/tasks", GET=schemas.tasks),
+    *METADEFS,
 )

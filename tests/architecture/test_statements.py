@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("glimpse/database/", "glimpse/bus/", "/queries/", "/queries.py")
-COMPOSED = "services/api/queries/listing.py"  # the image list: its arms and filters are put together
+COMPOSED = (
+    "services/api/queries/listing.py",  # the image list: its arms and filters are put together
+    "services/api/queries/metadefs/listing.py",  # namespaces and tags: sorted by any of their columns
+)
 STATEMENT = re.compile(
     r"^\s*(WITH\s+\w+.*?\bAS\b|SELECT\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|LOCK\s+TABLE\s)", re.DOTALL
 )

@@ -60,8 +60,6 @@ IMAGES = {
 }
 """Images, members, tasks, stores; `restore_image` is ours (IMG-719)."""
 
-DEFAULTS = BASE | IMAGES
-
 OPEN_BEFORE = frozenset(
     {
         "add_image",
@@ -100,3 +98,38 @@ OWNERS_BEFORE = frozenset(
     }
 )
 """What only the owner's project, and administrators, could do all the same (AC-16)."""
+
+METADEFS_READ = f"{ADMIN} or (role:reader and (project_id:%(project_id)s or 'public':%(visibility)s))"
+METADEFS_WRITE = "rule:metadef_admin"
+
+METADEFS = {
+    "get_metadef_namespaces": READER_MAY,
+    "get_metadef_namespace": METADEFS_READ,
+    "get_metadef_objects": METADEFS_READ,
+    "get_metadef_object": METADEFS_READ,
+    "list_metadef_resource_types": METADEFS_READ,
+    "get_metadef_resource_type": METADEFS_READ,
+    "get_metadef_properties": METADEFS_READ,
+    "get_metadef_property": METADEFS_READ,
+    "get_metadef_tags": METADEFS_READ,
+    "get_metadef_tag": METADEFS_READ,
+    "add_metadef_namespace": METADEFS_WRITE,
+    "modify_metadef_namespace": METADEFS_WRITE,
+    "delete_metadef_namespace": METADEFS_WRITE,
+    "add_metadef_object": METADEFS_WRITE,
+    "modify_metadef_object": METADEFS_WRITE,
+    "delete_metadef_object": METADEFS_WRITE,
+    "add_metadef_resource_type_association": METADEFS_WRITE,
+    "remove_metadef_resource_type_association": METADEFS_WRITE,
+    "add_metadef_property": METADEFS_WRITE,
+    "modify_metadef_property": METADEFS_WRITE,
+    "remove_metadef_property": METADEFS_WRITE,
+    "add_metadef_tag": METADEFS_WRITE,
+    "add_metadef_tags": METADEFS_WRITE,
+    "modify_metadef_tag": METADEFS_WRITE,
+    "delete_metadef_tag": METADEFS_WRITE,
+    "delete_metadef_tags": METADEFS_WRITE,
+}
+"""The catalogue of metadata definitions: readers read, administrators write (AC-11)."""
+
+DEFAULTS = BASE | IMAGES | METADEFS

@@ -87,3 +87,10 @@ def test_what_can_not_be_kept_is_found_wherever_it_is(value, wide):
 )
 def test_some_names_are_nobodys(name, reserved):
     assert is_reserved(name) is reserved
+
+
+def test_a_value_nested_as_deep_as_json_goes_is_looked_at_to_the_end():
+    value = "\0"
+    for _ in range(1000):
+        value = [{"a": value}]
+    assert is_too_wide(value)

@@ -1,0 +1,1 @@
+"""What people and operators do with the catalogue of metadata definitions."""

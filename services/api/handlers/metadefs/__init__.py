@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out, for the catalogue of metadata definitions."""

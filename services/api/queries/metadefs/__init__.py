@@ -1,0 +1,1 @@
+"""Statements on the catalogue of metadata definitions."""
