@@ -2,7 +2,7 @@
 
 import typer
 
-from glimpse.commands import config, db, events, image, scrubber, serve, up
+from glimpse.commands import config, db, events, image, metadefs, scrubber, serve, up
 
 app = typer.Typer(help="Glimpse, an event-driven image service.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(up.up)
@@ -16,6 +16,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.add_typer(events.app, name="events")
 app.add_typer(image.app, name="image")
+app.add_typer(metadefs.app, name="metadefs")
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ OPTIONS = (
     Without("[key_manager] *", Kind.MISSING, "signatures are not verified"),
     Without("[barbican*] *", Kind.MISSING, "signatures are not verified"),
     Without("[profiler] *", Kind.MISSING, "there is no profiler", OFF),
-    Without("metadata_source_path", Kind.MISSING, "definitions are not loaded from files by themselves"),
+    Without("metadata_source_path", Kind.RETIRED, "glimpse metadefs load --path says where definitions are"),
     Without("[keystone_authtoken] *", Kind.MISSING, TOKENS),
     Without("[glance_store] *", Kind.MISSING, "is for a store that is not supported"),
     Without("[backend_defaults] *", Kind.MISSING, "is for a store that is not supported"),

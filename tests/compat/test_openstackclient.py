@@ -94,3 +94,28 @@ def test_sharing_staging_and_looking_around_from_the_command_line(url, openstack
 
     assert [store["ID"] for store in openstack("image", "stores", "list", as_json=True)] == ["fast", "cheap"]
     assert "web-download" in openstack("image", "import", "info")
+
+
+def test_metadata_definitions_from_the_command_line(openstack):
+    openstack("image", "metadef", "namespace", "create", "OS::CommandLine", "--display-name", "d", "--public")
+    definition = json.dumps({"enum": ["a", "b"], "default": "a"})
+    made = openstack(
+        *("image", "metadef", "property", "create", "OS::CommandLine", "--name", "p", "--title", "P"),
+        *("--type", "string", "--schema", definition),
+        as_json=True,
+    )
+    assert (made["name"], made["enum"]) == ("p", ["a", "b"])
+    openstack("image", "metadef", "property", "set", "OS::CommandLine", "p", "--title", "Q")
+    shown = openstack("image", "metadef", "property", "show", "OS::CommandLine", "p", as_json=True)
+    assert (shown["title"], shown["default"]) == ("Q", "a")
+    openstack("image", "metadef", "object", "create", "o", "--namespace", "OS::CommandLine")
+    assert len(openstack("image", "metadef", "object", "list", "OS::CommandLine", as_json=True)) == 1
+    openstack("image", "metadef", "resource", "type", "association", "create", "OS::CommandLine", "OS::CLI")
+    types = openstack("image", "metadef", "resource", "type", "list", as_json=True)
+    assert "OS::CLI" in [each["Name"] for each in types]
+    openstack("image", "metadef", "namespace", "set", "OS::CommandLine", "--display-name", "e", "--private")
+    shown = openstack("image", "metadef", "namespace", "show", "OS::CommandLine", as_json=True)
+    assert (shown["display_name"], shown["visibility"]) == ("e", "private")
+    openstack("image", "metadef", "namespace", "delete", "OS::CommandLine")
+    names = [each["namespace"] for each in openstack("image", "metadef", "namespace", "list", as_json=True)]
+    assert "OS::CommandLine" not in names
