@@ -13,7 +13,7 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install everything a developer needs; quick when nothing changed
-	@PYTHON=$(PYTHON) scripts/packages.sh python3-venv postgresql qemu-utils bubblewrap e2fsprogs maven
+	@PYTHON=$(PYTHON) scripts/packages.sh python3-venv postgresql qemu-utils bubblewrap e2fsprogs curl strace maven
 	@$(MAKE) --no-print-directory .venv/dev .venv/glimpse .kafka/ready
 
 up: .venv/glimpse ## Run Glimpse, all of it, on this machine; ARGS="..." for more

@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -28,8 +29,11 @@ News = Callable[[], bytes | None]
 """Asked on SIGHUP: what every worker is to be told, if anything."""
 
 BACKLOG = 1024
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
 QUICK_DEATH_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 10.0
+CLOSING_SECONDS = 0.2
+"""How long after SIGTERM the address still takes connections: workers let in who has knocked by then."""
 
 
 def listen(api: settings.Api) -> socket.socket:
@@ -80,6 +84,7 @@ class _Parent:
         self._said_ready = False
         self._deaths = 0
         self._not_before = 0.0
+        self._closes_at: float | None = None
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(self._woken, False)
@@ -96,6 +101,7 @@ class _Parent:
             if self._stopping and not self._workers:
                 return
             self._pass_news_on()
+            self._close_when_due()
             self._fill_up()
             self._wait()
 
@@ -107,14 +113,16 @@ class _Parent:
         told, telling = os.pipe()
         lifeline, held = os.pipe()  # the worker watches one end; the other one closes with this process
         os.set_blocking(held, False)
+        allowed = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # none of ours is lost, or taken by the child
         pid = os.fork()
         if pid == 0:
-            self._be_a_worker(lifeline, telling, (told, held))
+            self._be_a_worker(lifeline, telling, (told, held), allowed)
         for descriptor in (telling, lifeline):
             os.close(descriptor)
         self._workers[pid] = _Worker(pid, told, held)
+        signal.pthread_sigmask(signal.SIG_SETMASK, allowed)
 
-    def _be_a_worker(self, lifeline: int, telling: int, other_ends: tuple[int, int]) -> None:
+    def _be_a_worker(self, lifeline: int, telling: int, other_ends: tuple[int, int], allowed: set[Any]) -> None:
         """Never returns."""
         status = 1
         try:
@@ -122,6 +130,7 @@ class _Parent:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent reads the settings and tells what is new
+            signal.pthread_sigmask(signal.SIG_SETMASK, allowed)
             for descriptor in (self._woken, self._wake, *other_ends):
                 os.close(descriptor)
             for worker in self._workers.values():
@@ -135,9 +144,16 @@ class _Parent:
         finally:
             os._exit(status)  # the parent's own endings are not a child's
 
+    def _close_when_due(self) -> None:
+        """Refuse whoever comes late, at once, instead of leaving them waiting while the workers drain."""
+        if self._closes_at is not None and time.monotonic() >= self._closes_at:
+            self._closes_at = None
+            self._listening.shutdown(socket.SHUT_RDWR)  # of the workers' descriptors, too
+
     def _wait(self) -> None:
         waiting = [worker.ready for worker in self._workers.values() if worker.ready >= 0]
-        pause = 0.05 if len(self._workers) < self._number and not self._stopping else None
+        is_due_soon = self._closes_at is not None or (len(self._workers) < self._number and not self._stopping)
+        pause = 0.05 if is_due_soon else None
         readable, _, _ = select.select([self._woken, *waiting], [], [], pause)
         if self._woken in readable:
             with contextlib.suppress(BlockingIOError):
@@ -185,6 +201,8 @@ class _Parent:
                 log.warning("worker is not told", pid=worker.pid, reason=error.strerror)
 
     def _stop(self) -> None:
+        if not self._stopping:
+            self._closes_at = time.monotonic() + CLOSING_SECONDS
         self._stopping = True
         self._tell(signal.SIGTERM)
 
