@@ -1,10 +1,13 @@
 """The command `glimpse`: which word leads to which command."""
 
+from importlib import metadata
+from typing import Annotated
+
 import typer
 
 from glimpse.commands import config, db, events, image, metadefs, scrubber, serve, up
 
-app = typer.Typer(help="Glimpse, an event-driven image service.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, invoke_without_command=True, pretty_exceptions_enable=False)
 app.command()(up.up)
 app.command()(serve.api)
 app.command()(serve.importer)
@@ -17,6 +20,16 @@ app.add_typer(db.app, name="db")
 app.add_typer(events.app, name="events")
 app.add_typer(image.app, name="image")
 app.add_typer(metadefs.app, name="metadefs")
+
+
+@app.callback()
+def about(
+    version: Annotated[bool, typer.Option("--version", help="Say which Glimpse this is.", is_eager=True)] = False,
+) -> None:
+    """Glimpse, an event-driven image service."""
+    if version:
+        print(f"glimpse {metadata.version('glimpse')}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -10,13 +10,12 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from glimpse import process
 from glimpse.bus import dead_letters, envelope, groups, log
 from glimpse.bus.envelope import Envelope
-from glimpse.commands import settled
+from glimpse.commands import settled, tables
 from glimpse.database import migrate
 from glimpse.database.pool import Database
 from glimpse.errors import NotFound
@@ -80,7 +79,7 @@ def list_groups(config: settled.Config = None, overrides: settled.Overrides = No
                 timestamp(group.moved_at),
                 group.owner or "nobody",
             )
-        _print(table)
+        tables.show(table)
 
     _run(config, overrides, story)
 
@@ -117,7 +116,7 @@ def list_dead_letters(
             reason = ("to be tried again; " if letter.retry else "") + letter.reason
             cells = (letter.reader, str(letter.pos), _short(letter.type), letter.subject, timestamp(letter.buried_at))
             table.add_row(str(letter.id), *(_printable(cell) for cell in (*cells, reason)))
-        _print(table)
+        tables.show(table)
 
     _run(config, overrides, story)
 
@@ -216,8 +215,3 @@ def _printable(text: str) -> str:
 def _all_found(ids: list[int], found: int) -> None:
     if found < len(set(ids)):
         raise NotFound("not all of these were put aside: `glimpse events dlq list` shows what is")
-
-
-def _print(table: Table) -> None:
-    """Print a table, as wide as it needs to be when nobody looks at it on a terminal."""
-    Console(width=None if sys.stdout.isatty() else 200, markup=False).print(table)

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from glimpse import client
 from glimpse.client import Client
-from glimpse.commands import settled
+from glimpse.commands import settled, tables
 from glimpse.errors import Invalid
 
 app = typer.Typer(help="Images, over HTTP.", no_args_is_help=True)
@@ -48,7 +48,7 @@ def list_images(
         if as_json:
             _print_json(found)
             return
-        table = Table("id", "name", "status", "visibility", "disk format", "size")
+        table = Table(Column("id", no_wrap=True), "name", "status", "visibility", "disk format", "size")
         for image in found:
             row = (
                 image["id"],
@@ -59,7 +59,7 @@ def list_images(
                 image["size"],
             )
             table.add_row(*("" if value is None else str(value) for value in row))
-        Console().print(table)
+        tables.show(table)
 
     _run(url, token, story)
 
@@ -211,7 +211,7 @@ def _show(image: dict[str, Any], as_json: bool) -> None:
     table = Table("member", "value")
     for member, value in sorted(image.items()):
         table.add_row(member, ", ".join(value) if isinstance(value, list) else "" if value is None else str(value))
-    Console().print(table)
+    tables.show(table)
 
 
 def _print_json(value: Any) -> None:

@@ -43,9 +43,12 @@ def _to_paste(home: Directory, settings: Settings, here: str) -> list[str]:
     if settings.auth.mode != "none":
         return [watch]  # what else is needed to be let in, we do not know
     there = "" if here == DEFAULT_URL else f" --url {here}"
+    create = (
+        f"{openstack} --os-auth-type none --os-endpoint {here} image create --disk-format raw --file disk.raw plain"
+    )
     return [
         f"curl -s {here}/v2/images",
-        f"{openstack} --os-auth-type none --os-endpoint {here} image create --disk-format raw --file disk.raw plain",
+        *([create] if shutil.which(openstack) else []),  # a client of others', that not everybody has
         f"{glimpse} image upload disk.raw --disk-format raw --name mine{there}",
         watch,
     ]

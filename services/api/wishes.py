@@ -23,13 +23,19 @@ class Wish:
     body: dict[str, Any]
 
 
+FLAGS = {"all_stores": False, "all_stores_must_succeed": True}
+
+
 def wish(body: dict[str, Any], header_store: str | None, enabled: Collection[ImportMethod]) -> Wish:
-    """Read an import body, as far as it can be judged without the image. Raises Invalid (IMG-468 to IMG-471)."""
+    """Read an import body, as far as it says by itself that it makes no sense (IMG-468 to IMG-470, IMG-473, IMG-728).
+
+    Raises Invalid. What depends on the image and on the stores is looked at later, after both (IMG-467).
+    """
     method = body.get("method")
     if not isinstance(method, dict):
         raise Invalid("an import needs a method: an object with its name")
     name = method.get("name")
-    if name not in {str(each) for each in enabled}:
+    if not isinstance(name, str) or name not in enabled:
         raise Invalid(f"unknown import method {name!r}; {', '.join(enabled) or 'none'} can be used")
     flags = {flag: body.get(flag, default) for flag, default in FLAGS.items()}
     for flag, value in flags.items():
@@ -40,44 +46,48 @@ def wish(body: dict[str, Any], header_store: str | None, enabled: Collection[Imp
         raise Invalid("stores is a list of store ids")
     if stores == []:
         raise Invalid("stores is empty: name at least one, or leave it out")
-    if sum((flags["all_stores"], stores is not None)) > 1 or (
-        header_store is not None and (flags["all_stores"] or stores is not None)
-    ):
-        raise Invalid("say where to only once: with all_stores, with stores, or with the header X-Image-Meta-Store")
+    if method.get("digest") is not None:
+        _check_digest(method["digest"])
     return Wish(ImportMethod(name), stores, header_store=header_store, body=body, **flags)
 
 
-FLAGS = {"all_stores": False, "all_stores_must_succeed": True}
+def check_remote(method: dict[str, Any]) -> None:
+    """Raise Invalid unless a glance-download says where its image is (IMG-478)."""
+    if method["name"] != ImportMethod.GLANCE_DOWNLOAD:
+        return
+    for name in ("glance_region", "glance_image_id"):
+        if not isinstance(method.get(name), str) or not method[name]:
+            raise Invalid(f"glance-download needs {name}")
+    if not re.fullmatch(UUID, method["glance_image_id"]):
+        raise Invalid("glance_image_id is no UUID")
 
 
-def check_method(method: dict[str, Any]) -> None:
-    """Raise Invalid unless a method has what it needs (IMG-477, IMG-478, IMG-728); the image was looked at before."""
-    match method["name"]:
-        case ImportMethod.WEB_DOWNLOAD:
-            if not isinstance(method.get("uri"), str) or not method["uri"]:
-                raise Invalid("web-download needs a uri")
-            mirrors = method.get("mirrors", [])
-            if not isinstance(mirrors, list) or not all(isinstance(each, str) for each in mirrors):
-                raise Invalid("mirrors is a list of URIs")
-        case ImportMethod.GLANCE_DOWNLOAD:
-            for name in ("glance_region", "glance_image_id"):
-                if not isinstance(method.get(name), str) or not method[name]:
-                    raise Invalid(f"glance-download needs {name}")
-            if not re.fullmatch(UUID, method["glance_image_id"]):
-                raise Invalid("glance_image_id is no UUID")
-    if method.get("digest") is not None:
-        _check_digest(method["digest"])
+def uris(method: dict[str, Any]) -> list[str]:
+    """Return where a web-download may fetch from, the mirrors last. Raises Invalid (IMG-477, IMG-728)."""
+    if method["name"] != ImportMethod.WEB_DOWNLOAD:
+        return []
+    if not isinstance(method.get("uri"), str) or not method["uri"]:
+        raise Invalid("web-download needs a uri")
+    mirrors = method.get("mirrors") or []
+    if not isinstance(mirrors, list) or not all(isinstance(each, str) for each in mirrors):
+        raise Invalid("mirrors is a list of URIs")
+    return [method["uri"], *mirrors]
 
 
 def targets(wished: Wish, names: list[str], default: str, read_only: Collection[str]) -> list[str]:
-    """Return the stores to fill. Raises Conflict for one that does not exist (IMG-472)."""
-    if wished.all_stores:
-        return [name for name in names if name not in read_only]
-    asked = wished.stores or ([wished.header_store] if wished.header_store else [default])
-    for name in asked:
+    """Return the stores to fill. Raises Conflict for one that does not exist, Invalid for too many words on it.
+
+    In this order (IMG-472, IMG-471).
+    """
+    in_header = [wished.header_store] if wished.header_store is not None else []
+    for name in (*(wished.stores or ()), *in_header):
         if name not in names:
             raise Conflict(f"there is no store {name}; there are {', '.join(names)}")
-    return list(dict.fromkeys(asked))
+    if (wished.all_stores and (wished.stores or in_header)) or (wished.stores and in_header):
+        raise Invalid("say where to only once: with all_stores, with stores, or with the header X-Image-Meta-Store")
+    if wished.all_stores:
+        return [name for name in names if name not in read_only]
+    return list(dict.fromkeys(wished.stores or in_header or [default]))
 
 
 def _check_digest(digest: Any) -> None:

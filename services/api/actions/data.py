@@ -179,7 +179,9 @@ async def _give_back(ports: Ports, caller: Caller, image_id: str, blob: int, rea
     """Make the image queued again, if this upload still had it."""
     async with ports.database.transaction(caller.actor) as tx:
         image = await rows.find_locked(tx, image_id)
-        if await blobs.doom(tx, blob) and image is not None and image.status is Status.SAVING:
+        if not await blobs.doom(tx, blob):
+            await blobs.release(tx, blob)
+        elif image is not None and image.status is Status.SAVING:
             await _queue(tx, image, reason)
 
 

@@ -3,7 +3,6 @@
 import uuid
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from glimpse import addresses
 from glimpse.database import images as rows
@@ -42,15 +41,15 @@ async def request_import(ports: Ports, caller: Caller, image_id: str, wished: Wi
         seen = await seeing.lock(tx, caller, image_id)
         image = seen.image
         await _check_image(tx, image, wished.method)
-        wishes.check_method(wished.body["method"])
+        wishes.check_remote(wished.body["method"])
         ports.policy.require("copy_image" if wished.method is ImportMethod.COPY_IMAGE else "modify_image", seen)
-        await _take_lock(tx, ports, image)
+        await _check_lock(tx, image)
         stores = _targets(ports, wished, image)
         if not stores:  # every store has it already (IMG-483)
             return
-        for uri in _uris(wished.body["method"]):
+        for uri in wishes.uris(wished.body["method"]):
             addresses.check_uri(uri, ports.settings.import_)
-        await _write_down(tx, seen, wished, stores)
+        await _write_down(tx, replace(seen, image=await _unlocked(tx, ports, image)), wished, stores)
 
 
 async def _check_image(tx: Transaction, image: ImageRow, method: ImportMethod) -> None:
@@ -69,15 +68,24 @@ async def _check_image(tx: Transaction, image: ImageRow, method: ImportMethod) -
             raise Conflict(f"'{name}' needs to be set before import")
 
 
-async def _take_lock(tx: Transaction, ports: Ports, image: ImageRow) -> None:
-    """Raise Conflict while another task holds the image; one that came to nothing is ended (IMG-490)."""
+async def _check_lock(tx: Transaction, image: ImageRow) -> None:
+    """Raise Conflict while another task holds the image (IMG-481); it does not when nobody is at it any more."""
+    holder = image.service_properties.get(LOCK)
+    if holder is not None and await tasks.is_fresh(tx, holder, STALE["pending"], STALE["processing"]):
+        raise Conflict(f"image {image.id} is locked by task {holder}: wait until that has ended")
+
+
+async def _unlocked(tx: Transaction, ports: Ports, image: ImageRow) -> ImageRow:
+    """End the task that came to nothing, and leave nothing of it on the image (IMG-490)."""
     holder = image.service_properties.get(LOCK)
     if holder is None:
-        return
-    if await tasks.is_fresh(tx, holder, STALE["pending"], STALE["processing"]):
-        raise Conflict(f"image {image.id} is locked by task {holder}: wait until that has ended")
+        return image
     live = timedelta(hours=ports.settings.import_.task_time_to_live_hours)
     await tasks.end_badly(tx, holder, "preempted", "Expired lock preempted", live)
+    await blobs.doom_half_stored(tx, image.id)
+    its_stores = await tasks.find_stores(tx, holder)
+    failed = [name for name in image.service_properties.get(FAILED, "").split(",") if name not in its_stores]
+    return replace(image, service_properties=image.service_properties | {FAILED: ",".join(failed)})
 
 
 def _targets(ports: Ports, wished: Wish, image: ImageRow) -> list[str]:
@@ -96,12 +104,6 @@ def _targets(ports: Ports, wished: Wish, image: ImageRow) -> list[str]:
     if there and not wished.all_stores:
         raise Invalid(f"image {image.id} is in store {there[0]} already")
     return [name for name in stores if name not in there]
-
-
-def _uris(method: dict[str, Any]) -> list[str]:
-    if method["name"] != ImportMethod.WEB_DOWNLOAD:
-        return []
-    return [method["uri"], *method.get("mirrors", [])]
 
 
 async def _write_down(tx: Transaction, seen: Seen, wished: Wish, stores: list[str]) -> None:

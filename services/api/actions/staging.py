@@ -79,7 +79,10 @@ async def _give_back(ports: Ports, caller: Caller, image_id: str, blob: int, rea
     """Make the image queued again, if this transfer still had it."""
     async with ports.database.transaction(caller.actor) as tx:
         image = await rows.find_locked(tx, image_id)
-        if not await blobs.doom(tx, blob) or image is None or image.status is not Status.UPLOADING:
+        if not await blobs.doom(tx, blob):
+            await blobs.release(tx, blob)
+            return
+        if image is None or image.status is not Status.UPLOADING:
             return
         row = await rows.move(tx, _emptied(image), Status.QUEUED, Mover.API)
         await tx.emit(

@@ -70,6 +70,24 @@ async def doom(tx: Transaction, blob: int) -> bool:
     return bool(touched)
 
 
+async def release(tx: Transaction, blob: int) -> None:
+    """Say that nobody writes a copy any more that was given up meanwhile: the scrubber need not wait for its lease."""
+    await tx.execute("UPDATE blobs SET lease_until = NULL WHERE id = $1 AND state = 'doomed'", blob)
+
+
+async def doom_half_stored(tx: Transaction, image_id: str) -> None:
+    """Let go of copies that are on their way into stores; writers keep their leases."""
+    await tx.execute(
+        """
+        UPDATE blobs
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
+         WHERE image_id = $1 AND store <> $2 AND state = 'writing'
+        """,
+        image_id,
+        STAGING,
+    )
+
+
 async def doom_copy(tx: Transaction, image_id: str, store: str) -> None:
     """Let the whole copy in one store go."""
     await tx.execute(

@@ -75,6 +75,12 @@ async def end_badly(tx: Transaction, task_id: str, code: str, message: str, live
     )
 
 
+async def find_stores(tx: Transaction, task_id: str) -> list[str]:
+    """Return the stores that an import was to fill; none when there is no such task."""
+    stores: list[str] | None = await tx.fetchval("SELECT input -> 'backend' FROM tasks WHERE id = $1", task_id)
+    return stores or []
+
+
 async def is_fresh(tx: Transaction, task_id: str, pending: timedelta, processing: timedelta) -> bool:
     """Say whether a task may still be at work: it made progress within so long, by its status (IMG-490)."""
     found = await tx.fetchval(
