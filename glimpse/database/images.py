@@ -4,7 +4,8 @@ Lock the row, check the move, write, tell: everything that changes an image does
 with `lock`. Whoever holds the row may write all of it.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import itemgetter
 from typing import Any
 
 from glimpse import lifecycle
@@ -108,10 +109,31 @@ async def move(tx: Transaction, image: ImageRow, target: Status, mover: Mover) -
 
 
 def from_record(record: Any) -> ImageRow:
-    """Make an ImageRow of a record that has its columns."""
-    values = dict(record.items())
-    values["status"] = Status(values["status"])
-    values["visibility"] = Visibility(values["visibility"])
-    if values.get("status_before"):
-        values["status_before"] = Status(values["status_before"])
-    return ImageRow(**values)
+    """Make an ImageRow of a record that has all its columns; further ones are passed over."""
+    image = from_listed(record)
+    deleted_at, before, purge_after, restore_requested_at, purge_started_at, staged_until = OF_THE_DELETED(record)
+    if deleted_at is None and staged_until is None:
+        return image
+    return replace(
+        image,
+        deleted_at=deleted_at,
+        status_before=before and STATUSES[before],
+        purge_after=purge_after,
+        restore_requested_at=restore_requested_at,
+        purge_started_at=purge_started_at,
+        staged_until=staged_until,
+    )
+
+
+def from_listed(record: Any) -> ImageRow:
+    """Make an ImageRow of a record that has what is shown of an image; a list makes a thousand of them."""
+    image_id, name, owner, status, visibility, *rest = OF_ALL(record)
+    return ImageRow(image_id, name, owner, STATUSES[status], VISIBILITIES[visibility], *rest)
+
+
+STATUSES = {str(status): status for status in Status}
+VISIBILITIES = {str(visibility): visibility for visibility in Visibility}
+NAMES = [column.name for column in fields(ImageRow)]
+OF_ALL = itemgetter(*NAMES[: NAMES.index("updated_at") + 1])
+OF_THE_DELETED = itemgetter(*NAMES[NAMES.index("deleted_at") :])
+"""The columns are the fields of ImageRow, in its order."""

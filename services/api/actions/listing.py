@@ -38,9 +38,7 @@ async def page(ports: Ports, caller: Caller, wanted: Wanted) -> Page:
 
 
 def _seen(caller: Caller, row: Any) -> Seen:
-    values = dict(row.items())
-    is_member = values.pop("is_member")
-    return Seen(rows.from_record(values), caller, is_member)
+    return Seen(rows.from_listed(row), caller, row["is_member"])
 
 
 async def _marked(reader: Reader, caller: Caller, marker: str) -> dict[str, Any]:

@@ -26,9 +26,7 @@ async def find_live(reader: Reader, image_id: str, project: str | None) -> tuple
     )
     if row is None:
         return None
-    values = dict(row.items())
-    is_member = values.pop("is_member")
-    return images.from_record(values), bool(is_member)
+    return images.from_record(row), bool(row["is_member"])
 
 
 async def is_shared_with(reader: Reader, image_id: str, project: str | None) -> bool:
@@ -73,4 +71,4 @@ async def insert(tx: Transaction, values: dict[str, Any]) -> ImageRow | None:
         values["properties"],
         values["tags"],
     )
-    return row and images.from_record(row)
+    return row and images.from_listed(row)
