@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.api.metadef_routes import METADEFS
 from services.api.routes import ROUTES
 
 AN_ID = "11111111-2222-4333-8444-555555555555"
@@ -42,7 +43,8 @@ def test_every_route_is_in_the_table():
     paths = {row[1].strip("/").replace(AN_ID, "{}") for row in TABLE}
     named = {"fast": "{}", "a": "{}", "p2": "{}"}
     known = {tuple(named.get(part, part) for part in path.split("/")) for path in paths}
-    assert known == {tuple("{}" if part.startswith("{") else part for part in route.pattern) for route in ROUTES}
+    ours = [route for route in ROUTES if route not in METADEFS]  # those have a table of their own
+    assert known == {tuple("{}" if part.startswith("{") else part for part in route.pattern) for route in ours}
 
 
 @pytest.mark.parametrize("version", ["v2", "v2.5"])  # IMG-5
