@@ -2,6 +2,9 @@
 
 import pytest
 
+from schemas.metadef_discovery import DOCUMENTS
+from services.api.metadef_routes import METADEFS
+
 NAMESPACE = "/v2/metadefs/namespaces/OS::Test"
 
 ALLOWED = [
@@ -16,9 +19,18 @@ ALLOWED = [
     (f"{NAMESPACE}/objects/x", "GET, PUT, DELETE"),
     (f"{NAMESPACE}/properties/x", "GET, PUT, DELETE"),
     (f"{NAMESPACE}/tags/x", "GET, POST, PUT, DELETE"),
-    ("/v2/schemas/metadefs/namespace", "GET"),
-    ("/v2/schemas/metadefs/resource_types", "GET"),
+    *((f"/v2/schemas/metadefs/{kind}", "GET") for kind in DOCUMENTS),  # IMG-598
 ]
+
+
+def test_every_route_is_in_the_table():
+    assert len(METADEFS) == len(ALLOWED)
+    for path, _allowed in ALLOWED:
+        assert [route for route in METADEFS if _fits(route, path.split("/")[2:])], path
+
+
+def _fits(route, segments):
+    return len(route.pattern) == len(segments) and route.names_in(segments) is not None
 
 
 @pytest.mark.rule("MD-11")
