@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,7 +96,8 @@ class Door:
                 location = f"{versions.base_of(request, self.ports.settings)}/v2/"
                 return web.Response(status=302, headers={"Location": location, **carried})
             handler, names = self._routed(request, segments)
-            if caller.is_read_only and request.method != "GET":  # text, whatever is accepted (IMG-150)
+            if caller.is_read_only and request.method != "GET" and not _is_left_to_the_rules(segments):
+                # text, whatever is accepted (IMG-150)
                 return answers.refusal(403, "Read-only access", None, carried)
             answer = await handler(Call(request, self.ports, caller, names, carried))
         except Refused as refused:
@@ -151,6 +152,11 @@ class Door:
         elif status == 503:
             told["Retry-After"] = RETRY_SECONDS
         return answers.refusal(status, message, request.headers.get("Accept"), told)
+
+
+def _is_left_to_the_rules(segments: Sequence[str]) -> bool:
+    """Say whether the rules alone decide about a change: in the catalogue, but for new namespaces (MD-22)."""
+    return segments[0] == "metadefs" and len(segments) > 2
 
 
 def _require_text(request: web.BaseRequest) -> None:

@@ -60,45 +60,6 @@ IMAGES = {
 }
 """Images, members, tasks, stores; `restore_image` is ours (IMG-719)."""
 
-OPEN_BEFORE = frozenset(
-    {
-        "add_image",
-        "get_images",
-        "get_image",
-        "modify_image",
-        "delete_image",
-        "communitize_image",
-        "download_image",
-        "upload_image",
-        "get_image_location",
-        "set_image_location",
-        "delete_image_location",
-        "deactivate",
-        "reactivate",
-        "add_member",
-        "delete_member",
-        "get_members",
-        "get_member",
-        "modify_member",
-    }
-)
-"""Rules that said yes to everybody before there were readers and members (AC-6, AC-10, IMG-151)."""
-
-OWNERS_BEFORE = frozenset(
-    {
-        "modify_image",
-        "delete_image",
-        "upload_image",
-        "set_image_location",
-        "delete_image_location",
-        "deactivate",
-        "reactivate",
-        "add_member",
-        "delete_member",
-    }
-)
-"""What only the owner's project, and administrators, could do all the same (AC-16)."""
-
 METADEFS_READ = f"{ADMIN} or (role:reader and (project_id:%(project_id)s or 'public':%(visibility)s))"
 METADEFS_WRITE = "rule:metadef_admin"
 
@@ -131,5 +92,45 @@ METADEFS = {
     "delete_metadef_tags": METADEFS_WRITE,
 }
 """The catalogue of metadata definitions: readers read, administrators write (AC-11)."""
+
+OPEN_BEFORE = frozenset(
+    {
+        "add_image",
+        "get_images",
+        "get_image",
+        "modify_image",
+        "delete_image",
+        "communitize_image",
+        "download_image",
+        "upload_image",
+        "get_image_location",
+        "set_image_location",
+        "delete_image_location",
+        "deactivate",
+        "reactivate",
+        "add_member",
+        "delete_member",
+        "get_members",
+        "get_member",
+        "modify_member",
+        *(name for name, check in METADEFS.items() if check != METADEFS_WRITE),
+    }
+)
+"""Rules that said yes to everybody before there were readers and members (AC-6, AC-10, AC-11, IMG-151)."""
+
+OWNERS_BEFORE = frozenset(
+    {
+        "modify_image",
+        "delete_image",
+        "upload_image",
+        "set_image_location",
+        "delete_image_location",
+        "deactivate",
+        "reactivate",
+        "add_member",
+        "delete_member",
+    }
+)
+"""What only the owner's project, and administrators, could do all the same (AC-16)."""
 
 DEFAULTS = BASE | IMAGES | METADEFS

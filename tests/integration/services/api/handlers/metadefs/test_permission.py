@@ -139,3 +139,37 @@ async def test_what_is_protected_can_be_changed_and_even_its_tags_replaced(admin
     assert (await admin.get(f"{NAMESPACES}/OS::Test/tags")).json == {"tags": [{"name": "v"}, {"name": "t"}]}
     assert (await admin.ask("PUT", f"{NAMESPACES}/OS::Test", {"namespace": "OS::Test"})).json["protected"] is False
     assert (await admin.ask("DELETE", f"{NAMESPACES}/OS::Test")).status == 204
+
+
+@pytest.mark.rule("MD-22", "AC-42")
+async def test_nobody_in_particular_may_make_no_namespace_and_is_left_to_the_rules_otherwise(run, settings):
+    settings["auth"]["allow_anonymous"] = True
+    async with run(settings) as api:
+        assert (
+            await api.admin.ask("POST", NAMESPACES, {"namespace": "OS::Test", "visibility": "public"})
+        ).status == 201
+        nobody = api.person()
+        nobody.headers.clear()
+        made = await nobody.ask("POST", NAMESPACES, {"namespace": "new"})
+        assert (made.status, b"Read-only access" in made.content) == (403, True)
+        assert await reads(nobody) == {404}
+        assert set(await writes(nobody)) == {404}
+        assert (await nobody.get("/v2/schemas/metadefs/tag")).status == 200
+
+
+@pytest.mark.rule("AC-6", "AC-42", "AC-11")
+async def test_with_the_rules_of_old_everybody_reads_what_is_public_and_administrators_alone_write(run, settings):
+    settings["auth"]["allow_anonymous"] = True
+    settings["policy"] = {"enforce_new_defaults": False}
+    async with run(settings) as api:
+        for name, visibility in (("OS::Test", "public"), ("hidden", "private")):
+            body = {"namespace": name, "visibility": visibility, "owner": "p1"}
+            assert (await api.admin.ask("POST", NAMESPACES, body)).status == 201
+        nobody, member, owner = api.person(), api.person("p2", roles="member"), api.person("p1", roles="member")
+        nobody.headers.clear()
+        for person, seen in ((nobody, ["OS::Test"]), (member, ["OS::Test"]), (owner, ["hidden", "OS::Test"])):
+            listed = (await person.get(NAMESPACES)).json["namespaces"]
+            assert [each["namespace"] for each in listed] == seen
+            assert (await person.get(f"{NAMESPACES}/OS::Test")).status == 200
+            assert set(await writes(person)) == {403}
+        assert (await member.get(f"{NAMESPACES}/hidden")).status == 404
