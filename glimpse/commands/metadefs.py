@@ -67,6 +67,20 @@ def load(
 
 
 @app.command()
+def fill(config: settled.Config = None, overrides: settled.Overrides = None) -> None:
+    """Bring in the definitions that come with Glimpse, once in the life of a database; `glimpse up` does it."""
+    with settled.refusals_in_one_line():
+        from services.api.actions.metadefs import loading
+
+        async def story(database: Database) -> bool:
+            made = await loading.fill_once(database)
+            print(f"made {made} namespaces" if made else "the catalogue was filled before")
+            return True
+
+        _run(config, overrides, story)
+
+
+@app.command()
 def unload(as_json: AsJson = False, config: settled.Config = None, overrides: settled.Overrides = None) -> None:
     """Empty the catalogue: everything in it, whoever made it, protected or not."""
     with settled.refusals_in_one_line():

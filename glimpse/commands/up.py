@@ -33,4 +33,4 @@ def up(
         stated = settings.stated(config, settled.nested([*told, *(overrides or [])]))
         from glimpse.embedded import house
 
-        house.run(data_dir, stated)
+        house.run(data_dir, stated, chores=house.CHORES)

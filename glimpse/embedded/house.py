@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,13 @@ from glimpse.settings import Settings
 
 log = structlog.get_logger()
 
-SERVICES = {name: ("-P", "-m", "glimpse.cli", name) for name in ("api", "importer", "scrubber")}
+Commands = Mapping[str, tuple[str, ...]]
+
+SERVICES: Commands = {name: ("-P", "-m", "glimpse.cli", name) for name in ("api", "importer", "scrubber")}
 """What the interpreter is given, for each service; the settings file comes behind it."""
+CHORES: Commands = {"metadefs": ("-P", "-m", "glimpse.cli", "metadefs", "fill")}
+"""What is done once, beside the services."""
+NO_CHORES: Commands = {}
 SLOW_SECONDS = 15
 STOP_SECONDS = 5
 """What a service may take to stop beyond the time for its transfers."""
@@ -49,8 +54,10 @@ class House:
     began: float
 
 
-def run(data_dir: Path | None, stated: Mapping[str, Any], services: Mapping[str, tuple[str, ...]] = SERVICES) -> None:
-    """Run everything in one place until asked to stop. Raises GlimpseError with what to do."""
+def run(
+    data_dir: Path | None, stated: Mapping[str, Any], services: Commands = SERVICES, chores: Commands = NO_CHORES
+) -> None:
+    """Run everything in one place until asked to stop; chores once, when it is ready. Raises GlimpseError."""
     began = time.monotonic()
     home = Directory(Path(os.path.abspath(data_dir or directory.default())))
     tree = configuration.complete(home, stated)
@@ -66,7 +73,7 @@ def run(data_dir: Path | None, stated: Mapping[str, Any], services: Mapping[str,
         if place is not None:
             tree = settings.merged(tree, {"postgres": {"dsn": place.dsn}})
         house = House(home, settings.validated(tree), tree, place, began)
-        asyncio.run(_until_told(functools.partial(_story, house, services)))
+        asyncio.run(_until_told(functools.partial(_story, house, services, chores)))
 
 
 def require_known_callers(told: Settings) -> None:
@@ -94,7 +101,7 @@ def free_port(host: str, port: int) -> int:
         raise Unavailable(f"port {port} of {host} {why}") from None
 
 
-async def _story(house: House, services: Mapping[str, tuple[str, ...]], farewell: Farewell) -> None:
+async def _story(house: House, services: Commands, chores: Commands, farewell: Farewell) -> None:
     if shutil.which("qemu-img") is None:
         log.warning("qemu-img is not here: imports that need a conversion will fail (apt-get install qemu-utils)")
     if house.cluster is not None and not house.cluster.data.exists():
@@ -113,6 +120,9 @@ async def _story(house: House, services: Mapping[str, tuple[str, ...]], farewell
         with contextlib.suppress(OSError):  # whoever read the beginning need not read all of it
             text = welcome.text(house.home, house.settings, time.monotonic() - house.began)
             os.write(sys.stdout.fileno(), text.encode())
+        for name, words in chores.items():
+            chore = replace(_program(house, name, words), says_ready=False)
+            group.create_task(keeper.see_through(chore, farewell))
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,7 @@
-"""Keeps a service running: started, seen to be ready, started again when it dies, stopped with everything else."""
+"""Keeps a service running: started, seen to be ready, started again when it dies, stopped with everything else.
+
+And sees a chore through, which runs once.
+"""
 
 import asyncio
 import signal
@@ -39,6 +42,17 @@ async def keep(program: Program, ready: asyncio.Event, patience_seconds: float, 
             )
         log.warning("died", program=program.name, how=how(status), again_in_seconds=pause)
         await asyncio.sleep(pause)
+
+
+async def see_through(program: Program, farewell: Farewell) -> None:
+    """Run a program to its end; that it failed is a warning, since everything else runs without it."""
+    child = await Child.start(program)
+    try:
+        status = await child.ended()
+    finally:
+        await child.stop(((signal.SIGTERM, 1.0),), farewell.hurry)
+    if status:
+        log.warning("failed", program=program.name, how=how(status))
 
 
 def how(status: int) -> str:
