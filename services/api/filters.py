@@ -212,7 +212,7 @@ def page_size(text: str | None, rules: settings.Api) -> int:
 
 
 def _integer(name: str, text: str) -> int:
-    if not re.fullmatch(r"\s*[-+]?\d{1,30}\s*", text, re.ASCII):
+    if not re.fullmatch(r"\s*[-+]?\d{1,4000}\s*", text, re.ASCII):
         raise Invalid(f"{name} is {text!r}, but a whole number is due")
     return int(text)
 

@@ -132,6 +132,6 @@ def _check_limits(ports: Ports, before: ImageRow, after: ImageRow, wanted: Seque
 
 def _check_stored(members: dict[str, Any]) -> None:
     """Raise Invalid for what the database can not keep: the last thing that is looked at (IMG-255, IMG-324)."""
-    limits.check_characters(members)
     for name, value in members.items():
         limits.check_amount(name, value)
+    limits.check_characters(members)

@@ -151,12 +151,19 @@ class Api:
 
 
 @pytest.fixture
-def settings(dsn: str, tmp_path: Path) -> dict[str, Any]:
+def settings(dsn: str, tmp_path: Path, usual_settings: Any) -> dict[str, Any]:
     """Settings of the API as a file would have them; a test may change them before it starts one."""
-    return usual_settings(dsn, tmp_path)
+    made: dict[str, Any] = usual_settings(dsn, tmp_path)
+    return made
 
 
-def usual_settings(dsn: str, tmp_path: Path) -> dict[str, Any]:
+@pytest.fixture(scope="session")
+def usual_settings() -> Any:
+    """Make the usual settings for a database and a folder."""
+    return _usual_settings
+
+
+def _usual_settings(dsn: str, tmp_path: Path) -> dict[str, Any]:
     return {
         "postgres": {"dsn": dsn},
         "api": {"port": 0, "access_log": False, "drain_seconds": 2},
@@ -183,7 +190,7 @@ async def running(settings: dict[str, Any], *, send_buffer: int | None = None) -
         yield Api(ports, f"http://127.0.0.1:{listening.getsockname()[1]}", session)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Any:
     """Run an API of its own: `async with run(settings) as api`."""
     return running
@@ -202,7 +209,7 @@ async def shared(fresh_database: Any, tmp_path_factory: pytest.TempPathFactory) 
 
     The module says `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
     """
-    async with fresh_database() as dsn, running(usual_settings(dsn, tmp_path_factory.mktemp("shared"))) as api:
+    async with fresh_database() as dsn, running(_usual_settings(dsn, tmp_path_factory.mktemp("shared"))) as api:
         yield api
 
 
