@@ -11,6 +11,9 @@ from services.api.ports import Ports
 from services.api.queries.members import Member
 from services.api.queries.tasks import TaskRow
 
+NAME_STORES = ("os_glance_importing_to_stores", "os_glance_failed_import")
+"""Properties that are empty where stores have no names (IMG-203, IMG-204)."""
+
 
 def image(ports: Ports, seen: Seen) -> dict[str, Any]:
     """Show an image as section 6 of the contract has it: where its copies are, too, where the caller may know."""
@@ -20,6 +23,8 @@ def image(ports: Ports, seen: Seen) -> dict[str, Any]:
         shown.pop("stores", None)
     elif len(seen.image.stores) > 1:
         shown["stores"] = ",".join(ports.catalog.by_weight(seen.image.stores))  # IMG-176
+    if not ports.settings.api.multi_store:
+        shown.update({name: "" for name in NAME_STORES if name in shown})
     known = [name for name in seen.copies if name in ports.catalog.names]
     if known and not hidden:
         best = ports.catalog.by_weight(known)[0]
