@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import random
+import subprocess
 
 import pytest
 
@@ -174,6 +175,35 @@ async def test_a_store_that_refuses_to_write_is_no_fault_of_the_client(api, owne
     async with api.ports.database.reading() as reader:
         told = await reader.fetchval("SELECT data FROM outbox WHERE type LIKE '%upload.failed%'")
     assert str(tmp_path).encode() not in told
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of one MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"this user can not mount a small disk: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.rule("IMG-407", "IMG-456")
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_full_store_is_told_from_one_that_fails(run, settings, small_disk, announced):
+    settings["stores"]["fast"] = {"paths": [{"path": str(small_disk / "fast")}]}
+    settings["staging"] = {"paths": [{"path": str(small_disk / "staging")}]}
+    async with run(settings) as api:
+        owner = api.person()
+        for act, store in ((owner.upload, "fast"), (owner.stage, "staging")):
+            image_id = await a_queued(owner)
+            answer = await act(image_id, NOISE if announced else pieces(NOISE))
+            assert answer.status == 413
+            assert "full" in answer.content.decode()
+            assert str(small_disk) not in answer.content.decode()
+            await assert_untouched(api, owner, small_disk / store, image_id)
+            assert (await act(image_id, NOISE[:100_000])).status == 204
 
 
 # What the bytes are
