@@ -18,6 +18,7 @@ GlimpseError
 ├── Unavailable           something outside does not answer
 ├── StoreError            a store could not do what it promised
 ├── TooManyDeadLetters    a group of readers put aside more than it may
+├── Stuck                 it should go on, and does not
 └── Fenced                somebody else holds the lease now
 """
 
@@ -96,6 +97,10 @@ class StoreError(GlimpseError):
 
 class TooManyDeadLetters(GlimpseError):
     """A group of readers put aside as many events as it may; it stops rather than lose more of them."""
+
+
+class Stuck(GlimpseError):
+    """Something should go on and does not; only a new process helps."""
 
 
 class Fenced(GlimpseError):

@@ -190,6 +190,19 @@ class MemberDeleted(MemberEvent):
     name: ClassVar[str] = "image.member.deleted"
 
 
+class ImageState(BaseModel):
+    """No fact, but what facts have led to: an image as it is now. The last one of an image is kept for ever."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image: dict[str, Any] = Field(description="The image as the API shows it, without locations.")
+
+    @classmethod
+    def type(cls) -> str:
+        """Return the CloudEvents type."""
+        return f"{TYPE_PREFIX}image.state.v1"
+
+
 def every_event() -> list[type[Event]]:
     """Return every fact there is, by name."""
     from schemas import metadef_events  # noqa: F401  # a page of its own, which builds on this one

@@ -41,14 +41,23 @@ LONGEST_REASON = 2000
 async def follow(database: Database, bus: settings.Bus, group: str, reactions: Reactions, stop: asyncio.Event) -> None:
     """React to every fact in its order, as one of a group of readers, until asked to stop.
 
-    Raises TooManyDeadLetters. Whatever is away is waited for.
+    Raises TooManyDeadLetters and Stuck. Whatever is away is waited for.
     """
-    transport = LogTransport(database, bus, group)
+    transport = _transport(database, bus, group)
     consumer = Consumer(database, bus, transport, group, reactions)
     try:
         await pace.keep_on(consumer.run_once, bus, stop, f"{group} news")
     finally:
         await asyncio.shield(transport.close())
+
+
+def _transport(database: Database, bus: settings.Bus, group: str) -> Transport:
+    """Return what brings news to a group: the log, or Kafka where there is one."""
+    if bus.kafka_bootstrap is None:
+        return LogTransport(database, bus, group)
+    from glimpse.bus.kafka import KafkaTransport  # and its driver, which is loaded only where there is a Kafka
+
+    return KafkaTransport(database, bus, group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ class Consumer:
             if partition in waiting:
                 continue
             if told.type not in self._doors:
-                passed[partition] = told.pos
+                passed[partition] = max(told.pos, passed.get(partition, 0))
             elif await self._handle(delivery):
                 passed.pop(partition, None)
             else:

@@ -41,6 +41,8 @@ class Envelope:
     traceparent: str | None
     data: bytes
     occurred_at: datetime
+    is_abridged: bool = False
+    """Whether members of its data were left out, to get through where so much does not."""
 
 
 def from_record(record: Any) -> Envelope:
@@ -56,6 +58,11 @@ def from_record(record: Any) -> Envelope:
         data=record["data"],
         occurred_at=record["occurred_at"],
     )
+
+
+def source(deployment: str) -> str:
+    """Return what a deployment calls itself."""
+    return f"//glimpse/{deployment}"
 
 
 def to_binary(envelope: Envelope, deployment: str) -> KafkaMessage:
@@ -75,6 +82,14 @@ def from_message(message: KafkaMessage) -> Envelope:
         return _from_cloud_event(event)
     except Exception as error:  # whatever it trips over, it is the message that is wrong
         raise Invalid(f"this is no event of ours: {error or type(error).__name__}") from error
+
+
+def source_of(message: KafkaMessage) -> str:
+    """Return what a message that can be read says of where it comes from."""
+    if "ce_source" in message.headers:
+        return message.headers["ce_source"].decode()
+    told: str = orjson.loads(message.value)["source"]
+    return told
 
 
 def from_structured(document: bytes) -> Envelope:
@@ -111,7 +126,7 @@ def _attributes(envelope: Envelope, deployment: str) -> dict[str, Any]:
     attributes = {
         "specversion": "1.0",
         "id": str(envelope.id),
-        "source": f"//glimpse/{deployment}",
+        "source": source(deployment),
         "type": envelope.type,
         "subject": envelope.subject,
         "time": envelope.occurred_at,
@@ -126,6 +141,7 @@ def _attributes(envelope: Envelope, deployment: str) -> dict[str, Any]:
         "service": actor.service,
         "requestid": actor.request_id,
         "traceparent": envelope.traceparent,
+        "abridged": "true" if envelope.is_abridged else None,
     }
     return {name: value for name, value in attributes.items() if value is not None}
 
@@ -159,4 +175,5 @@ def _from_cloud_event(event: BaseCloudEvent) -> Envelope:
         traceparent=attributes.get("traceparent"),
         data=orjson.dumps(data),
         occurred_at=attributes["time"],
+        is_abridged=attributes.get("abridged") == "true",
     )

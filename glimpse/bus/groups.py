@@ -8,6 +8,12 @@ from glimpse.bus.log import lease_of
 from glimpse.database.pool import Database, Reader
 from glimpse.errors import Conflict, NotFound
 
+KAFKA = "kafka"
+"""The group whose mark says what Kafka has."""
+
+STATE = "kafka-state"
+"""The group whose mark says up to where Kafka knows how images are; forgotten, it is told of all of them anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -22,6 +28,15 @@ class Group:
     moved_at: datetime
     owner: str | None
     """Who reads for it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a group has yet to read of the log."""
+
+    events: int
+    seconds: float
+    """How long the oldest has waited."""
 
 
 async def list_groups(reader: Reader) -> list[Group]:
@@ -39,6 +54,21 @@ async def list_groups(reader: Reader) -> list[Group]:
         marks.LOG,
     )
     return [Group(**dict(row.items())) for row in rows]
+
+
+async def find_backlog(reader: Reader, group: str) -> Backlog:
+    """Return what of the log is not behind a group yet."""
+    row = await reader.fetchrow(
+        """
+        SELECT count(*) AS events,
+               coalesce(extract(epoch FROM clock_timestamp() - min(sequenced_at)), 0)::float AS seconds
+          FROM events
+         WHERE pos > coalesce((SELECT pos FROM marks WHERE reader = $1 AND partition = $2), 0)
+        """,
+        group,
+        marks.LOG,
+    )
+    return Backlog(row["events"], row["seconds"])
 
 
 async def forget(database: Database, group: str) -> None:

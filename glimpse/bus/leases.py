@@ -113,19 +113,30 @@ async def end(tx: Transaction, lease: Lease) -> None:
 class Holder:
     """Somebody who would hold a lease whenever nobody else does."""
 
-    def __init__(self, database: Database, name: str, live: timedelta) -> None:
+    def __init__(self, database: Database, name: str, live: timedelta, renew_after: timedelta | None = None) -> None:
         self._database = database
         self._name = name
         self._live = live
+        self._renew_after = renew_after or live / 3
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(6)}"
         self._lease: Lease | None = None
         self._looked = float("-inf")
+        self._sure_until = float("-inf")
+
+    @property
+    def has_lease(self) -> bool:
+        """Whether the lease is ours, as far as we know."""
+        return self._lease is not None
+
+    def is_sure_for(self, wait: timedelta) -> bool:
+        """Say whether nobody else can take the lease from us for so long."""
+        return self._lease is not None and time.monotonic() + wait.total_seconds() < self._sure_until
 
     async def lease(self) -> Lease | None:
         """Return the lease, taken or renewed as needed; None while it is another's."""
         if self._lease is None:
             await self._try_to_take()
-        elif self._looked_longer_ago_than(self._live / 3):
+        elif self._looked_longer_ago_than(self._renew_after):
             await self._renew(self._lease)
         return self._lease
 
@@ -153,17 +164,21 @@ class Holder:
         async with self._database.reading() as reader:
             if await is_taken(reader, self._name):  # to try would write, and wait for what its holder is at
                 return
+        asked = time.monotonic()
         async with self._database.transaction() as tx:
             lease = await take(tx, self._name, self._owner, self._live)
         if lease is not None:
             log.info("lease taken", lease=lease.name, epoch=lease.epoch)
             self._lease = lease
+            self._sure_until = asked + self._live.total_seconds()
 
     async def _renew(self, lease: Lease) -> None:
+        asked = time.monotonic()
         try:
             async with self._database.transaction() as tx:
                 await renew(tx, lease, self._live)
             self._looked = time.monotonic()
+            self._sure_until = asked + self._live.total_seconds()
         except Fenced:
             self.lost(lease)
 

@@ -39,7 +39,7 @@ class LogTransport:
         if lease != self._lease:
             async with self._database.transaction() as tx:
                 await leases.hold(tx, lease, settings.seconds(self._bus.lease_seconds))
-                await marks.insert(tx, self._group, marks.LOG)
+                await marks.insert(tx, self._group)
             self._lease = lease
         async with self._database.reading() as reader:
             found = await list_unread(reader, self._group, self._bus.batch)

@@ -1,6 +1,6 @@
 """How far each group of readers is. A mark moves in the transaction of the effect, and only forward."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,14 +32,38 @@ async def find(reader: Reader, group: str, partition: int) -> int | None:
     return pos
 
 
-async def insert(tx: Transaction, group: str, partition: int) -> None:
-    """Make a group known, before everything that is kept; one that is known stays where it is."""
+async def insert(tx: Transaction, group: str) -> None:
+    """Make a group known to the log, before everything that is kept; one that is known stays where it is.
+
+    One that comes back from a broker begins where the slowest of its partitions was.
+    """
     await tx.execute(
         """
-        INSERT INTO marks (reader, partition, pos) VALUES ($1, $2, 0) ON CONFLICT (reader, partition) DO NOTHING
+        INSERT INTO marks (reader, partition, pos)
+        SELECT $1, $2, coalesce(min(pos), 0) FROM marks WHERE reader = $1 AND partition <> $2
+            ON CONFLICT (reader, partition) DO NOTHING
         """,
         group,
-        partition,
+        LOG,
+    )
+
+
+async def split(tx: Transaction, group: str, partitions: Sequence[int]) -> None:
+    """Let a group that read the log go on from there in the partitions of a broker; the log is not kept for it then."""
+    await tx.execute(
+        """
+        WITH log AS (
+            DELETE FROM marks WHERE reader = $1 AND partition = $2 RETURNING pos
+        )
+        INSERT INTO marks (reader, partition, pos)
+        SELECT $1, number, coalesce((SELECT pos FROM log), 0) FROM unnest($3::integer[]) AS number
+            ON CONFLICT (reader, partition) DO UPDATE
+               SET pos = excluded.pos, moved_at = excluded.moved_at
+             WHERE marks.pos < excluded.pos
+        """,
+        group,
+        LOG,
+        partitions,
     )
 
 
@@ -60,10 +84,28 @@ async def move(tx: Transaction, group: str, partition: int, pos: int) -> bool:
     return touched == 1
 
 
+async def advance(tx: Transaction, group: str, pos: int) -> None:
+    """Take the mark of a group that is known to the log forward; one that was forgotten stays so."""
+    await tx.execute(
+        """
+        UPDATE marks SET pos = $3, moved_at = clock_timestamp() WHERE reader = $1 AND partition = $2 AND pos < $3
+        """,
+        group,
+        LOG,
+        pos,
+    )
+
+
 async def move_all(tx: Transaction, group: str, passed: Mapping[int, int]) -> None:
     """Take several marks forward at once: positions by partition."""
     for partition, pos in sorted(passed.items()):
         await move(tx, group, partition, pos)
+
+
+async def list_of(reader: Reader, group: str) -> dict[int, int]:
+    """Return how far a group is, by partition."""
+    rows = await reader.fetch("SELECT partition, pos FROM marks WHERE reader = $1", group)
+    return {row["partition"]: row["pos"] for row in rows}
 
 
 async def find_slowest(reader: Reader) -> Mark | None:

@@ -25,11 +25,18 @@ REMINDER_SECONDS = 60.0
 """How often it is said that something still is."""
 
 
-async def keep_on(step: Step, bus: settings.Bus, stop: asyncio.Event, name: str) -> None:
-    """Take step after step until asked to stop. What is away is waited for; anything else ends the loop."""
+async def keep_on(
+    step: Step, bus: settings.Bus, stop: asyncio.Event, name: str, wake: asyncio.Event | None = None
+) -> None:
+    """Take step after step until asked to stop; the next one at once when woken.
+
+    What is away is waited for; anything else ends the loop.
+    """
     busy, idle = timedelta(seconds=bus.busy_seconds), timedelta(seconds=bus.idle_seconds)
     wait, said = busy, None
     while not stop.is_set():
+        if wake:
+            wake.clear()  # before the look: what comes during it is looked for again
         try:
             done = await step()
         except Unavailable as error:
@@ -43,4 +50,4 @@ async def keep_on(step: Step, bus: settings.Bus, stop: asyncio.Event, name: str)
             said, wait = None, busy if done else min(wait * SLOWER, idle)
             if done >= bus.batch:
                 continue  # there is more
-        await process.pause(stop, wait)
+        await process.pause(stop, wait, wake if said is None else None)

@@ -25,15 +25,6 @@ SWEEP = timedelta(minutes=1)
 """How often the leader looks for what is too old to keep."""
 
 
-async def follow(database: Database, bus: settings.Bus, stop: asyncio.Event) -> None:
-    """Lead when nobody else does, until asked to stop; then let another lead at once."""
-    sequencer = Sequencer(database, bus)
-    try:
-        await pace.keep_on(sequencer.run_once, bus, stop, "sequencer")
-    finally:
-        await asyncio.shield(sequencer.give_back())
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """What came of one batch."""
@@ -54,6 +45,20 @@ class Sequencer:
         self._last_partition_begins = 0
         self._room_after = float("-inf")
         self._swept = float("-inf")
+        self.has_moved = asyncio.Event()
+        """Set whenever events were given positions."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is us who lead, as far as we know."""
+        return self._holder.has_lease
+
+    async def keep_on(self, stop: asyncio.Event) -> None:
+        """Lead when nobody else does, until asked to stop; then let another lead at once."""
+        try:
+            await pace.keep_on(self.run_once, self._bus, stop, "sequencer")
+        finally:
+            await asyncio.shield(self.give_back())
 
     async def run_once(self) -> int:
         """Move one batch, if we lead and there is any; returns how many events were given a position."""
@@ -80,6 +85,8 @@ class Sequencer:
             await self._make_room(lease)
         step = await advance(self._database, self._bus, lease)
         self._head = step.head
+        if step.moved:
+            self.has_moved.set()
         return step.moved
 
     async def _make_room(self, lease: Lease) -> None:

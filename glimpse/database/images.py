@@ -49,6 +49,25 @@ async def find_locked(tx: Transaction, image_id: str) -> ImageRow | None:
     return row and from_record(row)
 
 
+async def list_after(reader: Reader, image_id: str, limit: int) -> list[ImageRow]:
+    """Return the images behind an id, in the order of ids; not those that are gone for good."""
+    rows = await reader.fetch(
+        """
+        SELECT id, name, owner, status, visibility, protected, os_hidden, container_format, disk_format, min_disk,
+               min_ram, size, virtual_size, checksum, os_hash_algo, os_hash_value, properties, service_properties,
+               tags, stores, version, created_at, updated_at, deleted_at, status_before, purge_after,
+               restore_requested_at, purge_started_at, staged_until
+          FROM images
+         WHERE id > $1 AND status <> 'deleted'
+         ORDER BY id
+         LIMIT $2
+        """,
+        image_id,
+        limit,
+    )
+    return [from_record(row) for row in rows]
+
+
 async def lock(tx: Transaction, image_id: str) -> ImageRow:
     """Read one image that clients can see and hold it until the transaction ends. Raises NotFound."""
     image = await find_locked(tx, image_id)

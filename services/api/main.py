@@ -10,7 +10,7 @@ from ipaddress import ip_address
 import uvloop
 
 from glimpse import process
-from glimpse.bus import sequencer
+from glimpse.bus import leader
 from glimpse.database import migrate
 from glimpse.database.pool import Database
 from glimpse.errors import Invalid
@@ -108,7 +108,7 @@ def door(ports: Ports) -> Door:
 
 def loops(ports: Ports) -> dict[str, Loop]:
     """Return what runs beside the requests: news gets its order."""
-    return {"sequencer": lambda stop: sequencer.follow(ports.database, ports.settings.bus, stop)}
+    return {"leader": lambda stop: leader.follow(ports.database, ports.settings.bus, stop)}
 
 
 def refuse_open_doors(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from glimpse.bus import leases, sequencer
+from glimpse.bus import leader, leases, sequencer
 from glimpse.bus.positions import JUMP
 from glimpse.bus.sequencer import LEASE, Sequencer
 from glimpse.database.pool import Actor
@@ -96,7 +96,7 @@ async def test_no_step_is_taken_under_an_old_epoch(news):
 async def test_who_stops_lets_another_lead_at_once(news):
     bus = news.bus.model_copy(update={"lease_seconds": 3600.0})
     stop = asyncio.Event()
-    leading = asyncio.create_task(sequencer.follow(news.database, bus, stop))
+    leading = asyncio.create_task(leader.follow(news.database, bus, stop))
     await news.tell(an_update(1))
     await until_sequenced(news, 1)
     stop.set()
@@ -108,7 +108,7 @@ async def test_who_stops_lets_another_lead_at_once(news):
 async def test_while_the_database_is_away_it_waits_and_then_goes_on(news, proxied):
     stop = asyncio.Event()
     async with proxied.opened() as database:
-        leading = asyncio.create_task(sequencer.follow(database, news.bus, stop))
+        leading = asyncio.create_task(leader.follow(database, news.bus, stop))
         await news.tell(an_update(1))
         await until_sequenced(news, 1)
         await proxied.cut()
