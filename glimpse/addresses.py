@@ -14,6 +14,8 @@ from glimpse.errors import Forbidden, Invalid
 
 FETCHED = ("http", "https")
 NOT_IN_A_URI = re.compile(r"[\x00-\x20\x7f\\]")
+LONGEST_NAME, LONGEST_LABEL = 253, 63
+"""Characters of a host's name, and of a part of it (RFC 1035)."""
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 """A last label that some resolvers read as part of an address: `127.1`, `2130706433`, `0x7f.1` (OP-32)."""
 
@@ -69,8 +71,9 @@ def _check_host(host: str, rules: settings.Import) -> None:
     try:
         ip_address(host.partition("%")[0])
     except ValueError:
-        last = host.lower().rstrip(".").rpartition(".")[2]
-        if not last or "%" in host or NUMBER.fullmatch(last):
+        labels = plain.lower().split(".")
+        sized = len(plain) <= LONGEST_NAME and all(0 < len(label) <= LONGEST_LABEL for label in labels)
+        if not sized or "%" in host or NUMBER.fullmatch(labels[-1]):
             raise Invalid(f"{host!r} is neither a name nor an address as they are usually written") from None
         return
     try:

@@ -1,11 +1,14 @@
 """The command `glimpse`: which word leads to which command."""
 
+import sys
 from importlib import metadata
 from typing import Annotated
 
 import typer
 
 from glimpse.commands import config, db, events, image, metadefs, scrubber, serve, up
+
+INTERRUPTED = 130
 
 app = typer.Typer(no_args_is_help=True, invoke_without_command=True, pretty_exceptions_enable=False)
 app.command()(up.up)
@@ -33,8 +36,11 @@ def about(
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; Ctrl-C ends it without a word."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

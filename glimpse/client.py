@@ -34,6 +34,8 @@ class Client:
     @contextlib.asynccontextmanager
     async def open(cls, base: str, token: str | None) -> AsyncIterator[Self]:
         """Open a session; `base` is the service's URL, with or without `/v2` at its end."""
+        if not base.startswith(("http://", "https://")):
+            raise Refused(f"{base} is no URL of a service: it begins with http:// or https://")
         headers = {"Accept": "application/json", **({"X-Auth-Token": token} if token else {})}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
         async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
@@ -105,6 +107,8 @@ class Client:
 
     async def receive(self, image: Mapping[str, Any], target: Path, progress: Progress) -> None:
         """Write an image's bytes to a file that appears only when they are verified. Raises Refused."""
+        if not target.parent.is_dir():
+            raise Refused(f"there is no folder {target.parent} to write to")
         part = target.with_name(target.name + ".part")
         digest = hashlib.new(image["os_hash_algo"]) if image["os_hash_algo"] else None
         try:

@@ -39,6 +39,7 @@ def configure(log: settings.Log, service: str) -> None:
     )
     logging.basicConfig(handlers=[handler], force=True)
     set_level(log)
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # that the database is away is said by those who need it
     structlog.contextvars.bind_contextvars(service=service)
 
 

@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from glimpse import client
 from glimpse.client import Client
 from glimpse.commands import settled, tables
-from glimpse.errors import Invalid
+from glimpse.errors import GlimpseError, Invalid
 
 app = typer.Typer(help="Images, over HTTP.", no_args_is_help=True)
 
@@ -94,7 +94,12 @@ def upload(
         image = await service.create(members)
         with _bar() as progress:
             headers = {"X-Image-Meta-Store": store} if store else {}
-            sent = await service.send(f"/v2/images/{image['id']}/file", file, progress, headers)
+            try:
+                sent = await service.send(f"/v2/images/{image['id']}/file", file, progress, headers)
+            except GlimpseError:  # an empty image would only be in the way
+                with contextlib.suppress(GlimpseError):
+                    await service.json("DELETE", f"/v2/images/{image['id']}")
+                raise
         image = await service.find(image["id"])
         if image["os_hash_algo"] == "sha512" and image["os_hash_value"] != sent:
             raise client.Refused(f"image {image['id']} does not hold what was sent: delete it and try again")

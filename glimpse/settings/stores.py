@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from glimpse.settings.section import Section
 
@@ -13,6 +13,13 @@ class DataDirectory(Section):
 
     path: Path = Field(description="An absolute path.")
     priority: int = Field(0, description="The highest is filled first; equal ones by free space.")
+
+    @field_validator("path")
+    @classmethod
+    def _is_absolute(cls, path: Path) -> Path:
+        if not path.is_absolute():
+            raise ValueError(f"{path} is no absolute path: services may be started anywhere")
+        return path
 
 
 class Store(Section):

@@ -166,3 +166,9 @@ def test_the_operator_may_allow_networks():
         addresses.check_address(address, rules)
     with pytest.raises(Forbidden):
         addresses.check_address("192.168.0.1", rules)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example", ".".join(["a" * 60] * 5)])
+def test_a_host_whose_name_no_resolver_takes_is_refused(host: str) -> None:
+    with pytest.raises(Invalid):
+        addresses.check_uri(f"http://{host}/disk", settings.Import())
