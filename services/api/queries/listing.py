@@ -1,33 +1,34 @@
 """The image list: the one composed statement. What a caller may see has several arms, and each is a scan of its own.
 
-Every arm walks an index in the order of the page and stops at the page's end; the arms exclude each other, so that
-merging them needs no DISTINCT. Only names from closed mappings become part of the text; values are parameters.
+Every arm walks an index in the order of the page and stops at the page's end, whoever asks and however many images
+there are: none of them has to pass over what others own, hide or keep for themselves. The arms exclude each other, so
+that merging them needs no DISTINCT. Only names from closed mappings become part of the text; values are parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from glimpse.database import pool
 from glimpse.database.pool import Reader
-from schemas.vocabulary import Visibility
+from schemas.vocabulary import MemberStatus, Visibility
 from services.api.caller import Caller
 from services.api.filters import NUMBERS, Wanted
 
-COLUMNS = """id, name, owner, status, visibility, protected, os_hidden, container_format, disk_format, min_disk,
-       min_ram, size, virtual_size, checksum, os_hash_algo, os_hash_value, properties, service_properties,
-       tags, stores, version, created_at, updated_at"""
-
 SORTED_BY = {
-    "name": "coalesce(name, '')",
-    "status": "status",
-    "container_format": "coalesce(container_format, '')",
-    "disk_format": "coalesce(disk_format, '')",
-    "size": "coalesce(size, 0)",
-    "id": "id",
-    "created_at": "created_at",
-    "updated_at": "updated_at",
+    "name": "coalesce(images.name, '')",
+    "status": "images.status",
+    "container_format": "coalesce(images.container_format, '')",
+    "disk_format": "coalesce(images.disk_format, '')",
+    "size": "coalesce(images.size, 0)",
+    "id": "images.id",
+    "created_at": "images.created_at",
+    "updated_at": "images.updated_at",
 }
 """What nulls are sorted as, too (IMG-315)."""
+
+OF_MEMBERS = SORTED_BY | {"id": "members.image_id", "created_at": "members.image_created_at"}
+"""The same values, where the index for images that are shared has them."""
 
 NULLS = {"name": "", "container_format": "", "disk_format": "", "size": 0}
 FILTERED = frozenset(
@@ -59,99 +60,147 @@ class _Text:
     """A statement that grows, and its parameters."""
 
     parameters: list[Any] = field(default_factory=list)
+    _project: str | None = None
 
     def bind(self, value: Any) -> str:
         self.parameters.append(value)
         return f"${len(self.parameters)}"
 
+    def project_of(self, caller: Caller) -> str:
+        """Bind the caller's project where it is needed first; a parameter that is not needed at all is an error."""
+        if self._project is None:
+            self._project = self.bind(caller.project)
+        return self._project
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """One of the ways in which a caller comes to see images."""
+
+    condition: str
+    is_shared: bool = False
+    """By membership: looked for among the members, where an index has them in the order of the page."""
+
 
 async def list_page(reader: Reader, caller: Caller, wanted: Wanted, after: dict[str, Any] | None) -> Sequence[Any]:
     """Return the rows of one page; `after` holds the sort columns of the marker. With `is_member` for the policy."""
     text = _Text()
-    filters = _filters(text, wanted)
-    if after is not None:
-        filters.append(_past(text, wanted.sort, after))
-    order = ", ".join(f"{SORTED_BY[key]} {direction}" for key, direction in wanted.sort)
     limit = text.bind(wanted.limit)
+    filters = _filters(text, wanted)
+    values = None if after is None else _values(text, wanted.sort, after)
     arms = [
-        f"(SELECT {COLUMNS}, {is_member} AS is_member FROM images WHERE {' AND '.join([condition, *filters])}"
-        f" ORDER BY {order} LIMIT {limit})"
-        for condition, is_member in _arms(text, caller, wanted)
+        _selected(arm, filters, wanted.sort, values, limit)
+        for arm in (_admin_arms if caller.is_admin else _arms)(text, caller, wanted)
     ]
     if not arms:
         return []
-    if len(arms) == 1:
-        return await reader.fetch(arms[0], *text.parameters)
-    statement = f"SELECT {COLUMNS}, is_member FROM ({' UNION ALL '.join(arms)}) AS seen ORDER BY {order} LIMIT {limit}"
+    statement = arms[0] if len(arms) == 1 else _merged(arms, wanted.sort, limit)
+    if wanted.comparisons or wanted.tags or wanted.properties:  # how rare the wanted is decides on the way to it
+        return await pool.fetch_planned(reader, statement, *text.parameters)
     return await reader.fetch(statement, *text.parameters)
 
 
-def _arms(text: _Text, caller: Caller, wanted: Wanted) -> list[tuple[str, str]]:
-    """Return the ways in which a caller comes to see an image, with whether that is by membership (IMG-281 to 284)."""
-    if caller.is_admin:
-        return _admin_arms(text, caller, wanted)
-    visibility = wanted.visibility
-    arms = []
-    mine = None
-    if caller.project is not None:
-        mine = text.bind(caller.project)
-        only = "" if visibility in (None, "all") else f" AND visibility = {text.bind(visibility)}"
-        arms.append((f"owner = {mine}{only}", "false"))
-    others = f"owner IS DISTINCT FROM {mine}" if mine else "true"
-    if visibility in (None, "all", Visibility.PUBLIC):
-        arms.append((f"visibility = 'public' AND {others}", "false"))
-    if visibility in ("all", Visibility.COMMUNITY):
-        arms.append((f"visibility = 'community' AND {others}", "false"))
-    if visibility in (None, "all", Visibility.SHARED) and mine:
-        status = "" if wanted.member_status == "all" else f" AND status = {text.bind(wanted.member_status)}"
-        shared = f"id IN (SELECT image_id FROM members WHERE member = {mine}{status})"
-        arms.append((f"visibility = 'shared' AND {others} AND {shared}", "true"))
-    return arms
+def _selected(
+    arm: _Arm, filters: Sequence[str], sort: Sequence[tuple[str, str]], after: Sequence[str] | None, limit: str
+) -> str:
+    keys = OF_MEMBERS if arm.is_shared else SORTED_BY
+    source = "members JOIN images ON images.id = members.image_id" if arm.is_shared else "images"
+    conditions = [arm.condition, *filters, *([_past(sort, keys, after)] if after else [])]
+    return f"""
+        (SELECT {keys["id"]} AS id, images.name, images.owner, images.status, images.visibility, images.protected,
+                images.os_hidden, images.container_format, images.disk_format, images.min_disk, images.min_ram,
+                images.size, images.virtual_size, images.checksum, images.os_hash_algo, images.os_hash_value,
+                images.properties, images.service_properties, images.tags, images.stores, images.version,
+                {keys["created_at"]} AS created_at, images.updated_at, {arm.is_shared} AS is_member
+           FROM {source}
+          WHERE {" AND ".join(conditions)}
+          ORDER BY {_order(sort, keys)}
+          LIMIT {limit})"""
 
 
-def _admin_arms(text: _Text, caller: Caller, wanted: Wanted) -> list[tuple[str, str]]:
-    """Everything, but for other projects' community images unless those are asked for (IMG-284)."""
-    if wanted.visibility == "all":
-        return [("true", "false")]
-    if wanted.visibility is not None:
-        return [(f"visibility = {text.bind(wanted.visibility)}", "false")]
-    if caller.project is None:
-        return [("visibility <> 'community'", "false")]
-    return [(f"(visibility <> 'community' OR owner = {text.bind(caller.project)})", "false")]
+def _merged(arms: Sequence[str], sort: Sequence[tuple[str, str]], limit: str) -> str:
+    return f"""
+        SELECT images.id, images.name, images.owner, images.status, images.visibility, images.protected,
+               images.os_hidden, images.container_format, images.disk_format, images.min_disk, images.min_ram,
+               images.size, images.virtual_size, images.checksum, images.os_hash_algo, images.os_hash_value,
+               images.properties, images.service_properties, images.tags, images.stores, images.version,
+               images.created_at, images.updated_at, images.is_member
+          FROM ({" UNION ALL ".join(arms)}) AS images
+         ORDER BY {_order(sort, SORTED_BY)}
+         LIMIT {limit}"""
+
+
+def _arms(text: _Text, caller: Caller, wanted: Wanted) -> Iterator[_Arm]:
+    """Yield the ways in which a caller comes to see an image (IMG-281 to IMG-283)."""
+    shown = _asked_for(wanted)
+    open_to_all = {Visibility.PUBLIC} | ({Visibility.COMMUNITY} if wanted.visibility is not None else set())
+    for visibility in shown:
+        if visibility in open_to_all:
+            yield _Arm(f"images.visibility = '{visibility}'")
+        elif caller.project is not None:
+            yield _Arm(f"images.visibility = '{visibility}' AND images.owner = {text.project_of(caller)}")
+    if Visibility.SHARED in shown and caller.project is not None:
+        for status in MemberStatus if wanted.member_status == "all" else [MemberStatus(wanted.member_status)]:
+            mine = text.project_of(caller)
+            yield _Arm(
+                f"members.member = {mine} AND members.status = '{status}' AND images.visibility = 'shared'"
+                f" AND images.owner IS DISTINCT FROM {mine}",
+                is_shared=True,
+            )
+
+
+def _admin_arms(text: _Text, caller: Caller, wanted: Wanted) -> Iterator[_Arm]:
+    """Yield everything, but for other projects' community images unless those are asked for (IMG-284)."""
+    for visibility in _asked_for(wanted):
+        if visibility is not Visibility.COMMUNITY or wanted.visibility is not None:
+            yield _Arm(f"images.visibility = '{visibility}'")
+        elif caller.project is not None:
+            yield _Arm(f"images.visibility = '{visibility}' AND images.owner = {text.project_of(caller)}")
+
+
+def _asked_for(wanted: Wanted) -> list[Visibility]:
+    return list(Visibility) if wanted.visibility in (None, "all") else [Visibility(wanted.visibility)]
 
 
 def _filters(text: _Text, wanted: Wanted) -> list[str]:
-    found = ["status NOT IN ('pending_delete', 'deleted')", "status <> 'killed'"]
-    found.append("os_hidden" if wanted.os_hidden else "NOT os_hidden")
+    found = ["images.status NOT IN ('killed', 'pending_delete', 'deleted')"]
+    found.append("images.os_hidden" if wanted.os_hidden else "NOT images.os_hidden")
     for comparison in wanted.comparisons:
         assert comparison.column in FILTERED, comparison.column
         if comparison.operator == "any":
-            found.append(f"{comparison.column} = ANY({text.bind(comparison.value)})")
+            found.append(f"images.{comparison.column} = ANY({text.bind(comparison.value)})")
         else:
             assert comparison.operator in OPERATORS, comparison.operator
             value = text.bind(comparison.value) + ("::bigint" if comparison.column in NUMBERS else "")  # of any size
-            found.append(f"{comparison.column} {comparison.operator} {value}")
+            found.append(f"images.{comparison.column} {comparison.operator} {value}")
     if wanted.tags:
-        found.append(f"tags @> {text.bind(list(wanted.tags))}")
+        found.append(f"images.tags @> {text.bind(list(wanted.tags))}")
     custom = {name: value for name, value in wanted.properties.items() if not name.startswith(SERVICE_PREFIXES)}
     if custom:
-        found.append(f"properties @> {text.bind(custom)}")
+        found.append(f"images.properties @> {text.bind(custom)}")
     if custom.keys() != wanted.properties.keys():
         service = {name: value for name, value in wanted.properties.items() if name not in custom}
-        found.append(f"service_properties @> {text.bind(service)}")
+        found.append(f"images.service_properties @> {text.bind(service)}")
     return found
 
 
-def _past(text: _Text, sort: Sequence[tuple[str, str]], after: dict[str, Any]) -> str:
+def _order(sort: Sequence[tuple[str, str]], keys: Mapping[str, str]) -> str:
+    return ", ".join(f"{keys[key]} {direction}" for key, direction in sort)
+
+
+def _values(text: _Text, sort: Sequence[tuple[str, str]], after: dict[str, Any]) -> list[str]:
+    return [text.bind(NULLS.get(key) if after[key] is None else after[key]) for key, _ in sort]
+
+
+def _past(sort: Sequence[tuple[str, str]], keys: Mapping[str, str], values: Sequence[str]) -> str:
     """Return the condition for what comes after the marker: a row comparison where all keys go the same way."""
-    values = [text.bind(NULLS.get(key) if after[key] is None else after[key]) for key, _ in sort]
-    keys = [SORTED_BY[key] for key, _ in sort]
+    names = [keys[key] for key, _ in sort]
     directions = {direction for _, direction in sort}
     if len(directions) == 1:
         sign = ">" if directions == {"asc"} else "<"
-        return f"({', '.join(keys)}) {sign} ({', '.join(values)})"
+        return f"({', '.join(names)}) {sign} ({', '.join(values)})"
     steps = []
     for at, (_, direction) in enumerate(sort):
-        same = [f"{keys[before]} = {values[before]}" for before in range(at)]
-        steps.append(" AND ".join([*same, f"{keys[at]} {'>' if direction == 'asc' else '<'} {values[at]}"]))
+        same = [f"{names[before]} = {values[before]}" for before in range(at)]
+        steps.append(" AND ".join([*same, f"{names[at]} {'>' if direction == 'asc' else '<'} {values[at]}"]))
     return f"({' OR '.join(f'({step})' for step in steps)})"

@@ -61,9 +61,10 @@ async def insert(tx: Transaction, image_id: str, member: str) -> Member | None:
         WITH moment AS MATERIALIZED (
             SELECT clock_timestamp() AS now
         )
-        INSERT INTO members (image_id, member, created_at, updated_at)
-        SELECT $1, $2, moment.now, moment.now
-          FROM moment
+        INSERT INTO members (image_id, image_created_at, member, created_at, updated_at)
+        SELECT images.id, images.created_at, $2, moment.now, moment.now
+          FROM images, moment
+         WHERE images.id = $1
             ON CONFLICT DO NOTHING
      RETURNING image_id, member, status, created_at, updated_at
         """,

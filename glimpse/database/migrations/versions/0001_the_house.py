@@ -54,14 +54,13 @@ CREATE TABLE images (
         CHECK (purge_started_at IS NULL OR restore_requested_at IS NULL)
 );
 
--- A list has several arms (own, public, shared, community); each is a scan of one of these, newest first.
-CREATE INDEX images_of_owner ON images (owner, created_at DESC, id DESC)
-    WHERE status NOT IN ('pending_delete', 'deleted');
-CREATE INDEX images_by_visibility ON images (visibility, created_at DESC, id DESC)
-    WHERE status NOT IN ('pending_delete', 'deleted');
-CREATE INDEX images_by_age ON images (created_at DESC, id DESC)
-    WHERE status NOT IN ('pending_delete', 'deleted');
-CREATE INDEX images_by_name ON images (name) WHERE status NOT IN ('pending_delete', 'deleted');
+-- A list has several arms (one's own of each visibility, what is open to all, what is shared with one); each is a scan
+-- of one of these, newest first, that meets nothing it has to pass over. The last such arm is members_by_project.
+CREATE INDEX images_of_owner ON images (owner, visibility, os_hidden, created_at DESC, id DESC)
+    WHERE status NOT IN ('killed', 'pending_delete', 'deleted');
+CREATE INDEX images_by_visibility ON images (visibility, os_hidden, created_at DESC, id DESC)
+    WHERE status NOT IN ('killed', 'pending_delete', 'deleted');
+CREATE INDEX images_by_name ON images (name) WHERE status NOT IN ('killed', 'pending_delete', 'deleted');
 CREATE INDEX images_by_properties ON images USING gin (properties jsonb_path_ops);
 CREATE INDEX images_by_tags ON images USING gin (tags);
 -- What the scrubber looks for.
@@ -69,15 +68,18 @@ CREATE INDEX images_to_purge ON images (purge_after) WHERE status = 'pending_del
 CREATE INDEX images_in_flight ON images (updated_at) WHERE status IN ('saving', 'uploading', 'importing');
 CREATE INDEX images_staged_and_failed ON images (staged_until) WHERE staged_until IS NOT NULL;
 
+-- `image_created_at` is that of the image, which never changes: an index has what is shared with a project in the order
+-- of a list.
 CREATE TABLE members (
     image_id text NOT NULL REFERENCES images,
+    image_created_at timestamptz NOT NULL,
     member text NOT NULL,
     status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'accepted', 'rejected')),
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (image_id, member)
 );
-CREATE INDEX members_by_project ON members (member, status, image_id);
+CREATE INDEX members_by_project ON members (member, status, image_created_at DESC, image_id DESC);
 
 -- One row for each copy of bytes, written before the first byte. Bytes under a key never change.
 --   writing   somebody is sending; `lease_until` says that they were alive a moment ago

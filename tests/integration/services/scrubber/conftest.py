@@ -56,7 +56,7 @@ class House:
             WITH used AS (
                 INSERT INTO image_ids (id) VALUES ($1)
             ), shared AS (
-                INSERT INTO members (image_id, member, status) VALUES ($1, 'p2', 'accepted')
+                INSERT INTO members (image_id, image_created_at, member, status) VALUES ($1, now(), 'p2', 'accepted')
             )
             INSERT INTO images (id, name, status, visibility, disk_format, container_format, owner, size, virtual_size,
                                 checksum, os_hash_algo, os_hash_value, properties, service_properties, tags, stores)

@@ -40,7 +40,7 @@ async def test_rows_of_images_that_are_long_gone_are_removed_and_their_ids_stay_
     await house.execute(
         "UPDATE images SET deleted_at = deleted_at - interval '31 days' WHERE id = ANY($1)", [old, waiting, restorable]
     )
-    await house.execute("INSERT INTO members (image_id, member) VALUES ($1, 'p3')", old)
+    await house.execute("INSERT INTO members (image_id, image_created_at, member) VALUES ($1, now(), 'p3')", old)
     assert await retention.forget_images(house.database, timedelta(days=30)) == 1
     left = await house.rows("SELECT id FROM images")
     assert {row["id"] for row in left} == {young, waiting, restorable, live}

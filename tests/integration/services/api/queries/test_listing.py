@@ -1,10 +1,16 @@
 """What lists show is what the rules say and what can be shown alone, for random images, callers and questions."""
 
 import itertools
+import json
 import random
 import uuid
 
 import pytest
+
+from glimpse.settings import Api as Rules
+from services.api import filters
+from services.api.caller import Caller
+from services.api.queries import listing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -43,7 +49,8 @@ async def some_images(api, seed, count=60):
     )
     members = [(image_id, *member) for image_id, image in images.items() for member in image["members"].items()]
     await api.execute(
-        "INSERT INTO members (image_id, member, status) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])",
+        "INSERT INTO members (image_id, image_created_at, member, status) SELECT id, created_at, member, given.status"
+        " FROM unnest($1::text[], $2::text[], $3::text[]) AS given (id, member, status) JOIN images USING (id)",
         *(list(column) for column in zip(*members, strict=True)),
     )
     return images
@@ -120,3 +127,90 @@ async def test_pages_of_several_ways_of_seeing_an_image_are_one_list(shared):
             pages += [each["id"] for each in page["images"]]
             path = page.get("next")
         assert pages == whole, query
+
+
+class Explaining:
+    """A reader that explains statements instead of running them, planned for their arguments and for any."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.plans = []
+
+    async def prepare(self, query, name):
+        assert name == ""
+        self.query = query
+        return self
+
+    async def fetch(self, *given):
+        query, *values = given if isinstance(given[0], str) and "SELECT" in given[0] else (self.query, *given)
+        prepared = await self.connection.prepare(query)
+        kinds = ", ".join(kind.name for kind in prepared.get_parameters())
+        literals = ", ".join(f"'{value}'" for value in values)
+        await self.connection.execute(f"PREPARE asked ({kinds}) AS {query}")
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await self.connection.execute(f"SET plan_cache_mode = {mode}")
+            explained = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE asked ({literals})"
+            self.plans.append((mode, (await self.connection.fetchval(explained)).decode()))
+        await self.connection.execute("DEALLOCATE asked; RESET plan_cache_mode")
+        return []
+
+
+async def a_crowd(api, count):
+    """Make so many images: a third of them one tenant's, a few another's, and of all kinds."""
+    await api.execute("TRUNCATE images, members, image_ids, blobs CASCADE")
+    await api.execute(
+        """
+        CREATE TABLE given AS
+        SELECT gen_random_uuid()::text AS id, number,
+               CASE WHEN number % 3 = 0 THEN 'large' WHEN number < 20 THEN 'tiny' ELSE 'p' || number % 97 END AS owner,
+               (ARRAY['public', 'community', 'shared', 'private', 'shared', 'private'])[1 + number / 3 % 6]
+                   AS visibility
+          FROM generate_series(1, $1::int) AS number
+        """,
+        count,
+    )
+    await api.execute("INSERT INTO image_ids SELECT id FROM given")
+    await api.execute(
+        """
+        INSERT INTO images (id, owner, visibility, os_hidden, status, created_at)
+        SELECT id, owner, visibility, number % 10 = 0, 'queued',
+               '2026-01-01'::timestamptz + number * interval '1 second'
+          FROM given
+        """
+    )
+    await api.execute(
+        """
+        INSERT INTO members (image_id, image_created_at, member, status)
+        SELECT images.id, images.created_at, project, (ARRAY['accepted', 'pending'])[1 + number / 7 % 2]
+          FROM given JOIN images USING (id), unnest(ARRAY['tiny', 'large', 'p' || number % 89]) AS project
+         WHERE images.visibility = 'shared' AND (project <> 'tiny' OR number < 100)
+        """
+    )
+    async with api.ports.database.reading() as connection:
+        await connection.execute("VACUUM ANALYZE images, members")
+
+
+CROWD = {
+    "tiny": Caller("req-1", project="tiny"),
+    "one of many": Caller("req-1", project="p5"),
+    "large": Caller("req-1", project="large"),
+    "administrator": Caller("req-1", project="admins", is_admin=True),
+}
+QUESTIONS = ["", "visibility=all", "member_status=all", "sort_dir=asc", "visibility=shared", "limit=200"]
+
+
+async def test_a_page_costs_what_it_shows_whoever_asks_and_however_many_images_there_are(shared):
+    """Each row costs a few pages of an index and one of the table; nothing has to be passed over on the way."""
+    await a_crowd(shared, 20_000)
+    async with shared.ports.database.reading() as connection:
+        middle = dict(await connection.fetchrow("SELECT * FROM images ORDER BY created_at OFFSET 10000 LIMIT 1"))
+        for (who, caller), question, after in itertools.product(CROWD.items(), QUESTIONS, (None, middle)):
+            wanted = filters.wanted([tuple(part.split("=")) for part in question.split("&") if part], Rules())
+            explaining = Explaining(connection)
+            await listing.list_page(explaining, caller, wanted, after)
+            for mode, plan in explaining.plans:
+                asked = (who, question, after is not None, mode)
+                top = json.loads(plan)[0]["Plan"]
+                touched = top["Shared Hit Blocks"] + top["Shared Read Blocks"]
+                assert "Seq Scan" not in plan, asked
+                assert touched <= 60 + 6 * top["Actual Rows"], asked
