@@ -70,6 +70,8 @@ async def run_once(ports: Ports) -> int:
             async for finding in findings:
                 _write_down(finding)
                 found += 1
+    except Invalid as refusal:  # once for each turn: another look would be refused as well
+        log.error("bytes without a row are not looked for", reason=refusal.message)
     except BaseException:
         await asyncio.shield(_give_back(ports, turn))
         raise
@@ -79,14 +81,20 @@ async def run_once(ports: Ports) -> int:
 
 
 async def look(ports: Ports, *, delete: bool) -> AsyncGenerator[Finding, None]:
-    """Yield everything that is not as it should be, store by store; with `delete`, bytes without a row go."""
+    """Yield everything that is not as it should be, store by store; with `delete`, bytes without a row go.
+
+    Raises Invalid when bytes are to be deleted, and the database never knew an image.
+    """
     async with ports.database.reading() as reader:
         is_new = not await reconciling.has_images(reader)
         elsewhere = await reconciling.count_elsewhere(reader, [store.name for store in ports.catalog.all()])
     for name, count in elsewhere.items():
         yield Finding(Kind.UNKNOWN_STORE, name, reason=f"{count} copies are in a store that is not configured")
     if delete and is_new:
-        raise Invalid("this database has never known an image: is it the one of these stores? nothing was deleted")
+        raise Invalid(
+            "this database has never known an image, so that all bytes would be deleted: is postgres.dsn the one of "
+            "these stores? nothing was deleted; without --delete, or scrubber.delete_orphans, they are only listed"
+        )
     for store in ports.catalog.all():
         try:
             async for finding in _without_row(ports, store, delete=delete):

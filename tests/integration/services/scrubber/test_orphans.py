@@ -2,12 +2,16 @@
 
 import os
 import time
+from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from glimpse.errors import Invalid
+from glimpse.stores.catalog import Catalog
+from glimpse.stores.filesystem import FilesystemStore
 from schemas.vocabulary import STAGING
-from services.scrubber import orphans
+from services.scrubber import orphans, sweeps
 from services.scrubber.orphans import Kind
 
 HOUR = 3600
@@ -115,7 +119,7 @@ async def test_rows_of_a_store_that_is_not_configured_are_told(house):
 
 async def test_with_a_database_that_knows_nothing_nothing_is_deleted(house):
     key = await an_orphan(house)
-    with pytest.raises(Invalid, match="never known an image"):
+    with pytest.raises(Invalid, match=r"never known an image.*scrubber\.delete_orphans"):
         await findings(house, delete=True)
     assert key in house.files()
     assert len(await findings(house)) == 1
@@ -152,8 +156,30 @@ async def test_of_all_scrubbers_one_looks_in_a_day(house):
     assert key not in house.files()
 
 
+class Surprising(FilesystemStore):
+    """A store with a mistake in it."""
+
+    def list_objects(self):
+        raise ZeroDivisionError
+
+
 async def test_a_turn_that_breaks_off_is_given_back(house):
     await an_orphan(house)
-    with pytest.raises(Invalid):
-        await orphans.run_once(house.another(delete_orphans=True).ports)
+    surprising = Surprising("fast", house.ports.settings.stores["fast"])
+    catalog = Catalog({"fast": surprising}, house.ports.catalog.staging, "fast")
+    with pytest.raises(ZeroDivisionError):
+        await orphans.run_once(replace(house.ports, catalog=catalog))
     assert await orphans.run_once(house.another().ports) == 1
+
+
+async def test_on_a_database_that_knows_nothing_the_scrubber_runs_on_and_deletes_nothing(house):
+    key = await an_orphan(house)
+    deleting = house.another(delete_orphans=True)
+    (sweep,) = (sweep for sweep in sweeps.sweeps(deleting.ports) if sweep.name == "orphans")
+    with capture_logs() as said:
+        assert await sweep.run_once() == 0
+        assert await sweep.run_once() == 0  # it is nobody's turn, so that it is said once
+    (line,) = said
+    assert (line["event"], line["log_level"]) == ("bytes without a row are not looked for", "error")
+    assert "scrubber.delete_orphans" in line["reason"]
+    assert key in house.files()
