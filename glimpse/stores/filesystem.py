@@ -14,7 +14,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from glimpse import settings
 from glimpse.errors import Conflict, Invalid, NotFound, StoreError, StoreFull
@@ -228,7 +228,8 @@ class FilesystemStore:
                 with contextlib.suppress(FileNotFoundError):
                     stat = path.stat()
                     modified_at = datetime.fromtimestamp(stat.st_mtime, UTC)
-                    yield StoredObject(str(path.relative_to(root)), stat.st_size, modified_at)
+                    part_of = unquote(name) if path.parent == root / PART else None
+                    yield StoredObject(str(path.relative_to(root)), stat.st_size, modified_at, part_of)
 
 
 def obstacle_to(directory: Path) -> str | None:

@@ -112,9 +112,9 @@ async def _without_row(ports: Ports, store: Store, *, delete: bool) -> AsyncIter
             return
         old = [stored for stored in page if stored.modified_at < young]
         async with ports.database.reading() as reader:
-            known = await reconciling.list_known(reader, store.name, [stored.key for stored in old])
+            known = await reconciling.list_known(reader, store.name, [stored.part_of or stored.key for stored in old])
         for stored in old:
-            if stored.key not in known and await _is_there(store, stored):
+            if (stored.part_of or stored.key) not in known and await _is_there(store, stored):
                 finding = Finding(Kind.ORPHAN, store.name, stored.key, size=stored.size, modified_at=stored.modified_at)
                 yield await _deleted(store, finding) if delete else finding
 

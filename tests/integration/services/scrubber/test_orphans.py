@@ -1,5 +1,6 @@
 """Stores against rows: what nobody knows is reported, and deleted when the operator says so."""
 
+import asyncio
 import os
 import time
 from dataclasses import replace
@@ -69,6 +70,31 @@ async def test_bytes_with_a_row_are_none_in_whatever_state(house):
         for key in house.files(store):
             age(house, folder, key, 99)
     assert await findings(house, delete=True) == []
+
+
+async def test_bytes_on_their_way_to_a_key_with_a_row_are_none_however_old(house):
+    house = house.another(orphan_hours=0)
+    image_id = await house.image("saving", stores=())
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stalling():
+        yield b"x" * 2_000_000
+        begun.set()
+        await go_on.wait()
+
+    key = f"{image_id}/a b%2F.1"
+    await house.execute(
+        "INSERT INTO blobs (image_id, store, key, state) VALUES ($1, 'fast', $2, 'writing')", image_id, key
+    )
+    writing = asyncio.create_task(house.ports.catalog.get("fast").write(key, stalling()))
+    await begun.wait()
+    (part,) = house.files()
+    assert part.startswith(".part/")
+    assert await findings(house, delete=True) == []
+    await house.execute("UPDATE blobs SET state = 'doomed'")  # others delete it
+    assert await findings(house, delete=True) == []
+    go_on.set()
+    assert await writing == 2_000_000
 
 
 async def test_a_key_that_another_store_knows_is_an_orphan_here(house):
