@@ -155,14 +155,20 @@ async def _without_bytes(ports: Ports, store: Store) -> AsyncIterator[Finding]:
 
 
 async def _sizes(ports: Ports, store: Store, page: Sequence[Copy]) -> list[tuple[Copy, int | None]]:
-    """Ask a store about a page of copies, several at once."""
+    """Ask a store about a page of copies, several at once; once it fails it is not asked any more."""
     turn = asyncio.Semaphore(ports.settings.scrubber.parallel_deletes)
 
     async def size(copy: Copy) -> tuple[Copy, int | None]:
         async with turn:
             return copy, await store.size(copy.key)
 
-    return await asyncio.gather(*(size(copy) for copy in page))
+    asking = [asyncio.create_task(size(copy)) for copy in page]
+    try:
+        return await asyncio.gather(*asking)
+    finally:
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def _pages(store: Store) -> AsyncIterator[list[StoredObject]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from glimpse.errors import Invalid
+from glimpse.errors import Invalid, StoreError
 from glimpse.stores.catalog import Catalog
 from glimpse.stores.filesystem import FilesystemStore
 from schemas.vocabulary import STAGING
@@ -209,3 +209,28 @@ async def test_on_a_database_that_knows_nothing_the_scrubber_runs_on_and_deletes
     assert (line["event"], line["log_level"]) == ("bytes without a row are not looked for", "error")
     assert "scrubber.delete_orphans" in line["reason"]
     assert key in house.files()
+
+
+class Dying(FilesystemStore):
+    """A store that fails at its third question."""
+
+    asked = 0
+
+    async def size(self, key: str) -> int | None:
+        self.asked += 1
+        if self.asked == 3:
+            raise StoreError("it went away")
+        return await super().size(key)
+
+
+async def test_a_store_that_fails_is_not_asked_any_more(house):
+    for _number in range(20):
+        await house.image()
+    dying = Dying("fast", house.ports.settings.stores["fast"])
+    catalog = Catalog({"fast": dying}, house.ports.catalog.staging, "fast")
+    ports = replace(house.another(parallel_deletes=2).ports, catalog=catalog)
+    (found,) = [finding async for finding in orphans.look(ports, delete=False)]
+    assert (found.kind, found.reason) == (Kind.UNREACHABLE, "it went away")
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert not left
+    assert dying.asked < 10  # but for those that were being asked just then
