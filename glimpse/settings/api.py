@@ -21,6 +21,9 @@ class Api(Section):
     api_limit_max: int = Field(1000, ge=1, description="Images on a page at most (IMG-20).")
     max_json_bytes: int = Field(8 * 2**20, ge=2**20, description="The largest JSON body that is read (IMG-94).")
     drain_seconds: float = Field(30, ge=0, description="How long transfers may go on after SIGTERM.")
+    patience_seconds: float = Field(
+        5, gt=0, description="A store or database that does not answer for so long is not waited for, where it can be."
+    )
     access_log: bool = Field(True, description="One line for each request.")
     healthcheck_disable_file: Path = Field(
         Path("/etc/glimpse/healthcheck_disable"),

@@ -14,12 +14,13 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from glimpse import settings
 from glimpse.errors import Conflict, Invalid, NotFound, StoreError, StoreFull
 from glimpse.stores.gathering import LARGEST, Gathering
 from glimpse.stores.store import StoredObject
+from glimpse.stores.threads import Threads
 
 MARKER = ".glimpse-store"
 PART = ".part"
@@ -38,6 +39,7 @@ class FilesystemStore:
         self.weight: int = getattr(options, "weight", 0)
         self.description: str | None = getattr(options, "description", None)
         self.directories = tuple(options.paths)
+        self._threads = Threads(f"store {name}")
 
     def open(self) -> None:
         """Make the directories and mark them as this store's. Raises StoreError when they are another one's."""
@@ -65,29 +67,29 @@ class FilesystemStore:
     async def write(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         """See Store.write."""
         _check_key(key)
-        directory = await asyncio.to_thread(self._roomiest)
+        directory = await self._threads.run(self._roomiest)
         part = directory / PART / _part_of(key)
         file = await self._begun(part, key)
         try:
-            kept = await _fill(file, chunks)
-            await asyncio.to_thread(_finish, file, part, directory / key)
+            kept = await _fill(file, chunks, self._threads)
+            await self._threads.run(_finish, file, part, directory / key)
         except BaseException:
-            await asyncio.shield(asyncio.to_thread(_abandon, file, part))
+            await asyncio.shield(self._threads.run(_abandon, file, part))
             raise
         return kept
 
     async def read(self, key: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """See Store.read."""
-        path = await asyncio.to_thread(self._found, key)
+        path = await self._threads.run(self._found, key)
         if path is None:
             raise NotFound(f"store {self.name} has no {key}")
         left = length
         with _failures(f"store {self.name}"):
-            file = await asyncio.to_thread(path.open, "rb", buffering=0)
+            file = await self._threads.run(path.open, "rb", buffering=0)
             try:
-                await asyncio.to_thread(file.seek, offset)
+                await self._threads.run(file.seek, offset)
                 while left is None or left > 0:
-                    chunk = await asyncio.to_thread(file.read, READ_SIZE if left is None else min(READ_SIZE, left))
+                    chunk = await self._threads.run(file.read, READ_SIZE if left is None else min(READ_SIZE, left))
                     if not chunk:
                         if left is not None:
                             raise StoreError(f"store {self.name} holds less of {key} than was asked for")
@@ -95,35 +97,35 @@ class FilesystemStore:
                     left = None if left is None else left - len(chunk)
                     yield chunk
             finally:
-                await asyncio.to_thread(file.close)
+                await self._threads.run(file.close)
 
     async def size(self, key: str) -> int | None:
         """See Store.size."""
-        path = await asyncio.to_thread(self._found, key)
-        return None if path is None else (await asyncio.to_thread(path.stat)).st_size
+        path = await self._threads.run(self._found, key)
+        return None if path is None else (await self._threads.run(path.stat)).st_size
 
     async def delete(self, key: str) -> None:
         """See Store.delete."""
         if not key.startswith(f"{PART}/"):
             _check_key(key)
-        await asyncio.to_thread(self._delete, key)
+        await self._threads.run(self._delete, key)
 
     async def list_objects(self) -> AsyncIterator[StoredObject]:
         """See Store.list_objects."""
-        await asyncio.to_thread(self._require_marks)
+        await self._threads.run(self._require_marks)
         for directory in self.directories:
             walk = self._walk(directory.path)
-            while page := await asyncio.to_thread(_next_page, walk):
+            while page := await self._threads.run(_next_page, walk):
                 for stored in page:
                     yield stored
 
     async def check(self) -> None:
         """See Store.check: every directory is there, ours, and takes a file."""
-        await asyncio.to_thread(self._check)
+        await self._threads.run(self._check)
 
     async def free_bytes(self) -> int | None:
         """See Store.free_bytes."""
-        return await asyncio.to_thread(lambda: max(_free(directory.path) for directory in self.directories))
+        return await self._threads.run(lambda: max(_free(directory.path) for directory in self.directories))
 
     def url(self, key: str) -> str:
         """See Store.url."""
@@ -152,13 +154,13 @@ class FilesystemStore:
 
     async def _begun(self, part: Path, key: str) -> BinaryIO:
         """Open the file; when cancelled meanwhile, what the thread opens all the same is given up."""
-        opening = asyncio.ensure_future(asyncio.to_thread(self._begin, part, key))
+        opening = asyncio.ensure_future(self._threads.run(self._begin, part, key))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             await asyncio.wait([opening])
             if opening.exception() is None:
-                await asyncio.to_thread(_abandon, opening.result(), part)
+                await self._threads.run(_abandon, opening.result(), part)
             raise
 
     def _begin(self, part: Path, key: str) -> BinaryIO:
@@ -228,7 +230,8 @@ class FilesystemStore:
                 with contextlib.suppress(FileNotFoundError):
                     stat = path.stat()
                     modified_at = datetime.fromtimestamp(stat.st_mtime, UTC)
-                    yield StoredObject(str(path.relative_to(root)), stat.st_size, modified_at)
+                    part_of = unquote(name) if path.parent == root / PART else None
+                    yield StoredObject(str(path.relative_to(root)), stat.st_size, modified_at, part_of)
 
 
 def obstacle_to(directory: Path) -> str | None:
@@ -243,7 +246,7 @@ def obstacle_to(directory: Path) -> str | None:
     return None
 
 
-async def _fill(file: BinaryIO, chunks: AsyncIterable[bytes]) -> int:
+async def _fill(file: BinaryIO, chunks: AsyncIterable[bytes], threads: Threads) -> int:
     """Write chunks, several at a time, while the next ones arrive; return how many bytes."""
     kept, gathering = 0, Gathering()
     writing: asyncio.Future[None] | None = None
@@ -253,10 +256,10 @@ async def _fill(file: BinaryIO, chunks: AsyncIterable[bytes]) -> int:
             if batch := gathering.add(chunk):
                 if writing is not None:
                     await writing
-                writing = asyncio.ensure_future(asyncio.to_thread(_write, file, batch))
+                writing = asyncio.ensure_future(threads.run(_write, file, batch))
         if writing is not None:
             await writing
-        await asyncio.to_thread(_write, file, gathering.rest())
+        await threads.run(_write, file, gathering.rest())
         return kept
     finally:
         if writing is not None and not writing.done():

@@ -14,6 +14,8 @@ class StoredObject:
     key: str
     size: int
     modified_at: datetime
+    part_of: str | None = None
+    """The key under which these bytes are on their way, or were when their writer died; None when they are whole."""
 
 
 class Store(Protocol):

@@ -1,6 +1,6 @@
 """What the API needs from outside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from glimpse.database.pool import Database
 from glimpse.settings import Settings
@@ -8,6 +8,7 @@ from glimpse.stores.catalog import Catalog
 from schemas.images import ImageFields
 from services.api.in_flight import InFlight
 from services.api.policy.policy import Policy
+from services.api.probes import Probes
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,5 @@ class Ports:
     fields: ImageFields
     in_flight: InFlight
     """What this process is storing right now."""
+    probes: Probes = field(default_factory=Probes)
+    """Whether the database and the stores answer."""

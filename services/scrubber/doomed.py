@@ -6,11 +6,12 @@ Deleting what is gone already is no error, so it does no harm when a worker was 
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import structlog
 
+from glimpse import process
 from glimpse.database import images
 from glimpse.errors import GlimpseError
 from glimpse.settings import Scrubber, seconds
@@ -24,26 +25,61 @@ log = structlog.get_logger()
 
 
 async def run_once(ports: Ports) -> int:
-    """Delete every copy that is due, several at once; return how many went."""
+    """Delete every copy that is due, several at once in each store; return how many went.
+
+    A place is taken again as soon as it is free, and no store takes those of another: one that hangs delays only what
+    is in it, and what becomes due meanwhile in others goes at once.
+    """
     gone = 0
-    rules = ports.settings.scrubber
-    while not ports.stopping.is_set():
-        async with ports.database.transaction(ACTOR) as tx:
-            claimed = await copies.claim_doomed(tx, rules.parallel_deletes, seconds(rules.claim_seconds))
-        if not claimed:
-            break
-        outcomes = await asyncio.gather(*(_delete(ports, copy) for copy in claimed), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        _complain(claimed, outcomes)
-        gone += sum(outcome is None for outcome in outcomes)
-    return gone
+    deleting: dict[asyncio.Task[str | None], Copy] = {}
+    try:
+        while True:
+            ports.doomed.clear()  # before the look: what comes during it is looked at again
+            for copy in await _claimed(ports, deleting.values()):
+                task = asyncio.create_task(_delete(ports, copy))
+                task.add_done_callback(lambda _task: ports.doomed.set())
+                deleting[task] = copy
+            if not deleting:
+                return gone
+            await _wait(ports, deleting)
+            tried = {task: deleting.pop(task) for task in list(deleting) if task.done()}
+            outcomes = [task.result() for task in tried]
+            _complain(list(tried.values()), outcomes)
+            gone += outcomes.count(None)
+    finally:
+        for task in deleting:
+            task.cancel()
+        await asyncio.gather(*deleting, return_exceptions=True)
 
 
 def wait_after(rules: Scrubber, attempts: int) -> timedelta:
     """Return how long to leave a copy alone after so many tries: twice as long each time, up to a limit."""
     return seconds(min(rules.retry_seconds * 2 ** min(attempts - 1, 60), rules.retry_max_seconds))
+
+
+async def _claimed(ports: Ports, deleting: Collection[Copy]) -> list[Copy]:
+    """Take copies that are due for the places that are free in each store."""
+    rules = ports.settings.scrubber
+    claimed: list[Copy] = []
+    while not ports.stopping.is_set():
+        taken = Counter(copy.store for copy in (*deleting, *claimed))
+        busy = [store for store, count in taken.items() if count >= rules.parallel_deletes]
+        # whichever stores they are in, so many fit
+        fit = rules.parallel_deletes - max((count for store, count in taken.items() if store not in busy), default=0)
+        async with ports.database.transaction(ACTOR) as tx:
+            found = await copies.claim_doomed(tx, fit, seconds(rules.claim_seconds), busy)
+        if not found:
+            break
+        claimed += found
+    return claimed
+
+
+async def _wait(ports: Ports, deleting: Collection[asyncio.Task[str | None]]) -> None:
+    """Wait until a place is free, or there may be more to delete; when stopping, until all is done."""
+    if ports.stopping.is_set():
+        await asyncio.wait(deleting)
+    else:
+        await process.pause(ports.stopping, seconds(ports.settings.scrubber.sweep_seconds), ports.doomed)
 
 
 async def _delete(ports: Ports, copy: Copy) -> str | None:
@@ -78,8 +114,8 @@ async def _forget(ports: Ports, copy: Copy) -> None:
             await purge.end(tx, image)
 
 
-def _complain(tried: Sequence[Copy], outcomes: Sequence[str | BaseException | None]) -> None:
+def _complain(tried: Sequence[Copy], outcomes: Sequence[str | None]) -> None:
     """Say what could not be deleted: one line for each store and reason."""
-    failed = Counter((copy.store, why) for copy, why in zip(tried, outcomes, strict=True) if isinstance(why, str))
+    failed = Counter((copy.store, why) for copy, why in zip(tried, outcomes, strict=True) if why is not None)
     for (store, reason), count in failed.items():
         log.warning("a store does not delete", store=store, copies=count, reason=reason)

@@ -70,6 +70,8 @@ async def run_once(ports: Ports) -> int:
             async for finding in findings:
                 _write_down(finding)
                 found += 1
+    except Invalid as refusal:  # once for each turn: another look would be refused as well
+        log.error("bytes without a row are not looked for", reason=refusal.message)
     except BaseException:
         await asyncio.shield(_give_back(ports, turn))
         raise
@@ -79,14 +81,20 @@ async def run_once(ports: Ports) -> int:
 
 
 async def look(ports: Ports, *, delete: bool) -> AsyncGenerator[Finding, None]:
-    """Yield everything that is not as it should be, store by store; with `delete`, bytes without a row go."""
+    """Yield everything that is not as it should be, store by store; with `delete`, bytes without a row go.
+
+    Raises Invalid when bytes are to be deleted, and the database never knew an image.
+    """
     async with ports.database.reading() as reader:
         is_new = not await reconciling.has_images(reader)
         elsewhere = await reconciling.count_elsewhere(reader, [store.name for store in ports.catalog.all()])
     for name, count in elsewhere.items():
         yield Finding(Kind.UNKNOWN_STORE, name, reason=f"{count} copies are in a store that is not configured")
     if delete and is_new:
-        raise Invalid("this database has never known an image: is it the one of these stores? nothing was deleted")
+        raise Invalid(
+            "this database has never known an image, so that all bytes would be deleted: is postgres.dsn the one of "
+            "these stores? nothing was deleted; without --delete, or scrubber.delete_orphans, they are only listed"
+        )
     for store in ports.catalog.all():
         try:
             async for finding in _without_row(ports, store, delete=delete):
@@ -104,9 +112,9 @@ async def _without_row(ports: Ports, store: Store, *, delete: bool) -> AsyncIter
             return
         old = [stored for stored in page if stored.modified_at < young]
         async with ports.database.reading() as reader:
-            known = await reconciling.list_known(reader, store.name, [stored.key for stored in old])
+            known = await reconciling.list_known(reader, store.name, [stored.part_of or stored.key for stored in old])
         for stored in old:
-            if stored.key not in known and await _is_there(store, stored):
+            if (stored.part_of or stored.key) not in known and await _is_there(store, stored):
                 finding = Finding(Kind.ORPHAN, store.name, stored.key, size=stored.size, modified_at=stored.modified_at)
                 yield await _deleted(store, finding) if delete else finding
 
@@ -147,14 +155,20 @@ async def _without_bytes(ports: Ports, store: Store) -> AsyncIterator[Finding]:
 
 
 async def _sizes(ports: Ports, store: Store, page: Sequence[Copy]) -> list[tuple[Copy, int | None]]:
-    """Ask a store about a page of copies, several at once."""
+    """Ask a store about a page of copies, several at once; once it fails it is not asked any more."""
     turn = asyncio.Semaphore(ports.settings.scrubber.parallel_deletes)
 
     async def size(copy: Copy) -> tuple[Copy, int | None]:
         async with turn:
             return copy, await store.size(copy.key)
 
-    return await asyncio.gather(*(size(copy) for copy in page))
+    asking = [asyncio.create_task(size(copy)) for copy in page]
+    try:
+        return await asyncio.gather(*asking)
+    finally:
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def _pages(store: Store) -> AsyncIterator[list[StoredObject]]:

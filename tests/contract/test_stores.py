@@ -136,6 +136,22 @@ async def test_a_key_that_is_deleted_while_it_is_written_is_never_there(store: S
     assert await keys(store) == set()
 
 
+async def test_what_is_listed_says_which_key_it_is_on_its_way_to(store: Store) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x" * 2_000_000
+        begun.set()
+        await go_on.wait()
+
+    task = asyncio.create_task(store.write(KEY, slow()))
+    await begun.wait()
+    assert {stored.part_of for stored in [each async for each in store.list_objects()]} <= {KEY}
+    go_on.set()
+    await task
+    assert [(each.key, each.part_of) async for each in store.list_objects()] == [(KEY, None)]
+
+
 async def test_keys_of_one_image_do_not_disturb_each_other(store: Store) -> None:
     other = KEY.replace("a.1", "b.1")
     await store.write(KEY, chunks(b"a"))

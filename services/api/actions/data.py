@@ -96,9 +96,11 @@ async def _first_whole(ports: Ports, image: ImageRow, copies: Mapping[str, str])
     for name, key in copies.items():
         try:
             store = ports.catalog.get(name)
-            size = await store.size(key)
-        except (NotFound, StoreError) as error:  # not configured any more, or away
-            log.warning("a copy can not be read", image=image.id, store=name, reason=error.message)
+            async with asyncio.timeout(ports.settings.api.patience_seconds):
+                size = await store.size(key)
+        except (NotFound, StoreError, TimeoutError) as error:  # not configured any more, away, or hanging
+            reason = error.message if isinstance(error, GlimpseError) else "the store does not answer"
+            log.warning("a copy can not be read", image=image.id, store=name, reason=reason)
             troubled = True
             continue
         if size is not None and size == image.size:

@@ -115,14 +115,14 @@ async def doom_unheard_of(tx: Transaction, limit: int) -> int:
     )
 
 
-async def claim_doomed(tx: Transaction, limit: int, claim: timedelta) -> list[Copy]:
-    """Take doomed copies that are due; nobody else takes them until the claim is over."""
+async def claim_doomed(tx: Transaction, limit: int, claim: timedelta, busy_stores: Sequence[str] = ()) -> list[Copy]:
+    """Take doomed copies that are due, but for those in busy stores; nobody else takes them until the claim is over."""
     rows = await tx.fetch(
         """
         WITH due AS (
             SELECT id
               FROM blobs
-             WHERE state = 'doomed' AND run_at <= statement_timestamp()
+             WHERE state = 'doomed' AND run_at <= statement_timestamp() AND store <> ALL($3)
                AND (lease_until IS NULL OR lease_until < statement_timestamp())
              ORDER BY run_at
              LIMIT $1
@@ -136,6 +136,7 @@ async def claim_doomed(tx: Transaction, limit: int, claim: timedelta) -> list[Co
         """,
         limit,
         claim,
+        busy_stores,
     )
     return [Copy(**dict(row.items())) for row in rows]
 

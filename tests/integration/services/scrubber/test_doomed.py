@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from glimpse.settings import Scrubber
+from glimpse.settings import Scrubber, Store
 from glimpse.stores.catalog import Catalog
 from glimpse.stores.filesystem import FilesystemStore
 from services.scrubber import doomed, purge
 from services.scrubber.queries import copies
+from tests.fixtures.waiting import until
 
 
 async def blob_of(house, image_id):
@@ -121,8 +122,8 @@ async def test_a_copy_whose_writer_may_not_have_noticed_is_not_deleted_under_its
 class Noting(FilesystemStore):
     """A store that notes what it is asked to delete."""
 
-    def __init__(self, store: FilesystemStore) -> None:
-        self.name, self.directories = store.name, store.directories
+    def __init__(self, name: str, options: Store) -> None:
+        super().__init__(name, options)
         self.asked: list[str] = []
         self.at_once = self.most = 0
 
@@ -140,7 +141,7 @@ class Noting(FilesystemStore):
 async def test_each_copy_is_deleted_once_and_no_more_at_once_than_the_settings_say(house):
     for _number in range(50):
         await house.deleted()
-    noting = Noting(house.ports.catalog.get("fast"))
+    noting = Noting("fast", house.ports.settings.stores["fast"])
     catalog = Catalog({"fast": noting}, house.ports.catalog.staging, "fast")
     scrubbers = [replace(house.another(parallel_deletes=3).ports, catalog=catalog) for _number in range(2)]
     await purge.run_once(house.ports)
@@ -160,9 +161,7 @@ class Surprising(FilesystemStore):
 async def test_a_mistake_in_a_store_stops_nobody_and_is_kept_in_mind(house):
     image_id = await house.deleted()
     other_id = await house.deleted(stores=("cheap",))
-    fast = house.ports.catalog.get("fast")
-    surprising = Surprising.__new__(Surprising)
-    surprising.name, surprising.directories = fast.name, fast.directories
+    surprising = Surprising("fast", house.ports.settings.stores["fast"])
     catalog = Catalog(
         {"fast": surprising, "cheap": house.ports.catalog.get("cheap")}, house.ports.catalog.staging, "fast"
     )
@@ -170,3 +169,61 @@ async def test_a_mistake_in_a_store_stops_nobody_and_is_kept_in_mind(house):
     await doomed.run_once(replace(house.ports, catalog=catalog))
     assert await house.status(other_id) == "deleted"
     assert "ZeroDivisionError" in (await blob_of(house, image_id))["last_error"]
+
+
+class Hanging(FilesystemStore):
+    """A store that does not answer."""
+
+    def __init__(self, name: str, options: Store) -> None:
+        super().__init__(name, options)
+        self.asked = 0
+        self.answers = asyncio.Event()
+
+    async def delete(self, key: str) -> None:
+        self.asked += 1
+        await self.answers.wait()
+        await super().delete(key)
+
+
+@pytest.mark.rule("OP-76")
+async def test_a_store_that_hangs_holds_up_no_other(house):
+    hang = [await house.deleted(stores=("cheap",)) for _number in range(7)]
+    await purge.run_once(house.ports)  # they have been due for longest
+    go = [await house.deleted() for _number in range(7)]
+    await purge.run_once(house.ports)
+    hanging = Hanging("cheap", house.ports.settings.stores["cheap"])
+    catalog = Catalog({"fast": house.ports.catalog.get("fast"), "cheap": hanging}, house.ports.catalog.staging, "fast")
+    ports = replace(house.another(parallel_deletes=3, sweep_seconds=3600).ports, catalog=catalog)
+    running = asyncio.create_task(doomed.run_once(ports))
+
+    async def statuses():
+        return {await house.status(image_id) for image_id in go}
+
+    await until(statuses, lambda seen: seen == {"deleted"})
+    assert hanging.asked == 3
+    go = [await house.deleted()]
+    await purge.run_once(ports)  # what is told now is not kept waiting either
+    await until(statuses, lambda seen: seen == {"deleted"})
+    assert not running.done()
+    hanging.answers.set()
+    assert await running == 15
+    assert {await house.status(image_id) for image_id in hang} == {"deleted"}
+
+
+async def test_a_scrubber_that_stops_ends_what_it_deletes_and_takes_no_more(house):
+    for _number in range(5):
+        await house.deleted()
+    await purge.run_once(house.ports)
+    hanging = Hanging("fast", house.ports.settings.stores["fast"])
+    catalog = Catalog({"fast": hanging}, house.ports.catalog.staging, "fast")
+    ports = replace(house.another(parallel_deletes=2).ports, catalog=catalog)
+    running = asyncio.create_task(doomed.run_once(ports))
+
+    async def asked():
+        return hanging.asked
+
+    await until(asked, lambda count: count == 2)
+    ports.stopping.set()
+    hanging.answers.set()
+    assert await running == 2
+    assert hanging.asked == 2

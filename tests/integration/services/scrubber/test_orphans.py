@@ -1,13 +1,18 @@
 """Stores against rows: what nobody knows is reported, and deleted when the operator says so."""
 
+import asyncio
 import os
 import time
+from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
-from glimpse.errors import Invalid
+from glimpse.errors import Invalid, StoreError
+from glimpse.stores.catalog import Catalog
+from glimpse.stores.filesystem import FilesystemStore
 from schemas.vocabulary import STAGING
-from services.scrubber import orphans
+from services.scrubber import orphans, sweeps
 from services.scrubber.orphans import Kind
 
 HOUR = 3600
@@ -67,6 +72,31 @@ async def test_bytes_with_a_row_are_none_in_whatever_state(house):
     assert await findings(house, delete=True) == []
 
 
+async def test_bytes_on_their_way_to_a_key_with_a_row_are_none_however_old(house):
+    house = house.another(orphan_hours=0)
+    image_id = await house.image("saving", stores=())
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stalling():
+        yield b"x" * 2_000_000
+        begun.set()
+        await go_on.wait()
+
+    key = f"{image_id}/a b%2F.1"
+    await house.execute(
+        "INSERT INTO blobs (image_id, store, key, state) VALUES ($1, 'fast', $2, 'writing')", image_id, key
+    )
+    writing = asyncio.create_task(house.ports.catalog.get("fast").write(key, stalling()))
+    await begun.wait()
+    (part,) = house.files()
+    assert part.startswith(".part/")
+    assert await findings(house, delete=True) == []
+    await house.execute("UPDATE blobs SET state = 'doomed'")  # others delete it
+    assert await findings(house, delete=True) == []
+    go_on.set()
+    assert await writing == 2_000_000
+
+
 async def test_a_key_that_another_store_knows_is_an_orphan_here(house):
     image_id = await house.image()
     (key,) = house.files()
@@ -115,7 +145,7 @@ async def test_rows_of_a_store_that_is_not_configured_are_told(house):
 
 async def test_with_a_database_that_knows_nothing_nothing_is_deleted(house):
     key = await an_orphan(house)
-    with pytest.raises(Invalid, match="never known an image"):
+    with pytest.raises(Invalid, match=r"never known an image.*scrubber\.delete_orphans"):
         await findings(house, delete=True)
     assert key in house.files()
     assert len(await findings(house)) == 1
@@ -152,8 +182,55 @@ async def test_of_all_scrubbers_one_looks_in_a_day(house):
     assert key not in house.files()
 
 
+class Surprising(FilesystemStore):
+    """A store with a mistake in it."""
+
+    def list_objects(self):
+        raise ZeroDivisionError
+
+
 async def test_a_turn_that_breaks_off_is_given_back(house):
     await an_orphan(house)
-    with pytest.raises(Invalid):
-        await orphans.run_once(house.another(delete_orphans=True).ports)
+    surprising = Surprising("fast", house.ports.settings.stores["fast"])
+    catalog = Catalog({"fast": surprising}, house.ports.catalog.staging, "fast")
+    with pytest.raises(ZeroDivisionError):
+        await orphans.run_once(replace(house.ports, catalog=catalog))
     assert await orphans.run_once(house.another().ports) == 1
+
+
+async def test_on_a_database_that_knows_nothing_the_scrubber_runs_on_and_deletes_nothing(house):
+    key = await an_orphan(house)
+    deleting = house.another(delete_orphans=True)
+    (sweep,) = (sweep for sweep in sweeps.sweeps(deleting.ports) if sweep.name == "orphans")
+    with capture_logs() as said:
+        assert await sweep.run_once() == 0
+        assert await sweep.run_once() == 0  # it is nobody's turn, so that it is said once
+    (line,) = said
+    assert (line["event"], line["log_level"]) == ("bytes without a row are not looked for", "error")
+    assert "scrubber.delete_orphans" in line["reason"]
+    assert key in house.files()
+
+
+class Dying(FilesystemStore):
+    """A store that fails at its third question."""
+
+    asked = 0
+
+    async def size(self, key: str) -> int | None:
+        self.asked += 1
+        if self.asked == 3:
+            raise StoreError("it went away")
+        return await super().size(key)
+
+
+async def test_a_store_that_fails_is_not_asked_any_more(house):
+    for _number in range(20):
+        await house.image()
+    dying = Dying("fast", house.ports.settings.stores["fast"])
+    catalog = Catalog({"fast": dying}, house.ports.catalog.staging, "fast")
+    ports = replace(house.another(parallel_deletes=2).ports, catalog=catalog)
+    (found,) = [finding async for finding in orphans.look(ports, delete=False)]
+    assert (found.kind, found.reason) == (Kind.UNREACHABLE, "it went away")
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert not left
+    assert dying.asked < 10  # but for those that were being asked just then

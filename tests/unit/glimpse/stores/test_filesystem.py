@@ -12,7 +12,9 @@ import pytest
 
 from glimpse import settings
 from glimpse.errors import StoreError, StoreFull
+from glimpse.stores import threads
 from glimpse.stores.filesystem import FilesystemStore
+from tests.fixtures.hanging import hanging
 
 
 def a_store(*paths: Path, name: str = "fast", priorities: tuple[int, ...] = ()) -> FilesystemStore:
@@ -141,3 +143,19 @@ async def test_a_file_that_opens_after_its_write_was_cancelled_is_given_up(tmp_p
         await writing
     assert store.may_open.is_set()  # it was waited for
     assert [stored async for stored in store.list_objects()] == []
+
+
+@pytest.mark.rule("OP-156")
+async def test_a_store_that_hangs_takes_no_threads_of_others(tmp_path: Path) -> None:
+    slow, fast = a_store(tmp_path / "slow", name="slow"), a_store(tmp_path / "fast")
+    slow.open()
+    fast.open()
+    with hanging(tmp_path / "slow"):
+        asking = [asyncio.create_task(slow.check()) for _number in range(100)]
+        async with asyncio.timeout(20):
+            await fast.write("image/key", some(65536))
+            assert await fast.size("image/key") == 65536
+        assert not any(task.done() for task in asking)
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert answers[-1] is None  # it works again
+    assert sum(isinstance(answer, StoreError) for answer in answers) <= threads.THREADS

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.fixtures.disks import a_disk
+from tests.fixtures.hanging import hanging
 from tests.fixtures.waiting import until
 
 NOISE = random.Random(3).randbytes(5_000_000)
@@ -471,6 +472,20 @@ async def a_copy_in_both(api, owner, content=b"bytes"):
     )
     await api.execute("UPDATE images SET stores = '{fast,cheap}' WHERE id = $1", image["id"])
     return image["id"]
+
+
+@pytest.mark.rule("IMG-445", "OP-156")
+async def test_when_a_store_hangs_the_next_copy_is_read(run, settings, tmp_path):
+    settings["stores"]["cheap"]["weight"] = 10
+    settings["api"]["patience_seconds"] = 0.2
+    async with run(settings) as api:
+        owner = api.person()
+        image_id = await a_copy_in_both(api, owner)
+        (heavy,) = files(tmp_path / "cheap")
+        heavy.unlink()  # whether it is gone, only the volume can say
+        async with asyncio.timeout(20):
+            with hanging(tmp_path / "cheap"):
+                assert (await owner.get(f"/v2/images/{image_id}/file")).content == b"bytes"
 
 
 @pytest.mark.rule("IMG-439", "IMG-444")
