@@ -114,7 +114,7 @@ OPTIONS = (
     Without("tcp_keepidle", Kind.RETIRED, SERVER),
     Without("max_header_line", Kind.RETIRED, "header fields may have 64 KiB"),
     Without("http_keepalive", Kind.RETIRED, SERVER),
-    Without("client_socket_timeout", Kind.RETIRED, SERVER),
+    Without("client_socket_timeout", Kind.RETIRED, "api.idle_seconds says how long a client may do nothing"),
     Without("[database] *", Kind.RETIRED, "connections are looked after without being told how"),
     Without("[oslo_concurrency] *", Kind.RETIRED, "nothing is locked by files"),
     Without("[oslo_reports] *", Kind.RETIRED, "there are no such reports"),
