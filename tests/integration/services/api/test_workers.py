@@ -154,6 +154,24 @@ async def test_where_nobody_is_asked_who_they_are_the_loopback_interface_is_fine
     assert (await api.ask("GET", "/v2/images"))[0] == 200
 
 
+async def test_a_hangup_while_it_starts_does_not_end_it(start):
+    reached, going_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(_reader, writer):  # a database that takes a while
+        reached.set()
+        await going_on.wait()
+        writer.close()
+
+    async with await asyncio.start_server(hold, "127.0.0.1", 0) as slow:
+        port = slow.sockets[0].getsockname()[1]
+        api = await start("--set", f"postgres.dsn=postgresql://u@127.0.0.1:{port}/x", ready=False)
+        async with asyncio.timeout(60):
+            await reached.wait()
+        api.process.send_signal(signal.SIGHUP)
+        going_on.set()
+        assert await api.ended() == 1  # there is no database; of the signal it would be -1
+
+
 async def test_workers_that_die_while_they_start_end_it(start):
     api = await start("--set", "postgres.pool_size=1", "--set", "bus.deployment=x", workers=2, ready=False)
     await until(lambda: asyncio.sleep(0, children(api.pid)), bool)
