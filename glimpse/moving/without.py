@@ -41,6 +41,7 @@ OPTIONS = (
     Without("metadata_encryption_key", Kind.RETIRED, "no secret is part of a location here"),
     # Not here, or not yet.
     Without("image_cache_*", Kind.MISSING, CACHE),
+    Without("image_location_quota", Kind.MISSING, "copies of an image are not counted: each store has one at most"),
     Without("do_secure_hash", Kind.MISSING, "nobody can add locations (IMG-25)"),
     Without("http_retries", Kind.MISSING, "nobody can add locations"),
     Without("[glance_download_properties] *", Kind.MISSING, "the method glance-download is not there"),
