@@ -15,6 +15,7 @@ GlimpseError
 ├── WrongFormat           bytes that are not of the format they claim
 ├── BadRange              a range that the image does not have
 ├── HeaderTooLarge        a header field over its limit
+├── TimedOut              whoever was to send or take bytes did neither for too long
 ├── Unavailable           something outside does not answer
 ├── StoreError            a store could not do what it promised
 ├── TooManyDeadLetters    a group of readers put aside more than it may
@@ -85,6 +86,10 @@ class BadRange(GlimpseError):
 
 class HeaderTooLarge(GlimpseError):
     """A header field over its limit."""
+
+
+class TimedOut(GlimpseError):
+    """Whoever was to send or take bytes did neither for too long."""
 
 
 class Unavailable(GlimpseError):

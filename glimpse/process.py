@@ -76,9 +76,20 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
 
+def hold_hangups() -> None:
+    """Let SIGHUP wait, which ends a process otherwise, until there is somebody to take it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
+def take_hangups() -> None:
+    """Take SIGHUP from now on, and one that waited at once."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
 def call_on_hangup(call: Callable[[], object]) -> None:
-    """Call something on each SIGHUP, which ends a process otherwise."""
+    """Call something on each SIGHUP, also on one that came before this and was held."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, call)
+    take_hangups()
 
 
 def say_ready() -> None:

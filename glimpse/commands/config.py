@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from glimpse import settings
+from glimpse import doors, settings
 from glimpse.commands import settled
 from glimpse.errors import Conflict, Invalid, Unavailable
 from glimpse.settings import Settings
@@ -49,14 +49,13 @@ def check(config: settled.Config = None, overrides: settled.Overrides = None) ->
 def _obstacles(configured: Settings) -> Iterator[str]:
     """Say what would keep the services of this machine from their work."""
     from glimpse.stores import catalog, filesystem
-    from services.api import main as api
     from services.importer import ports as importer
 
     yield from catalog.obstacles(configured)
     if obstacle := filesystem.obstacle_to(importer.scratch_root(configured)):
         yield f"import.scratch_dir: {obstacle}"
     try:
-        api.refuse_open_doors(configured)
+        doors.refuse_open_ones(configured)
     except Invalid as error:
         yield error.message
 

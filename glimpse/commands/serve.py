@@ -1,11 +1,12 @@
 """`glimpse api | importer | scrubber`: one service in this process."""
 
-from glimpse import telemetry
+from glimpse import process, telemetry
 from glimpse.commands import settled
 
 
 def api(config: settled.Config = None, overrides: settled.Overrides = None) -> None:
     """Answer requests."""
+    process.hold_hangups()
     with settled.refusals_in_one_line():
         in_force = settled.in_force(config, overrides)
         telemetry.configure(in_force.settings.log, "api")
@@ -16,6 +17,7 @@ def api(config: settled.Config = None, overrides: settled.Overrides = None) -> N
 
 def importer(config: settled.Config = None, overrides: settled.Overrides = None) -> None:
     """Bring bytes in: imports, conversions, copies."""
+    process.hold_hangups()
     with settled.refusals_in_one_line():
         in_force = settled.in_force(config, overrides)
         telemetry.configure(in_force.settings.log, "importer")
@@ -26,6 +28,7 @@ def importer(config: settled.Config = None, overrides: settled.Overrides = None)
 
 def scrubber(config: settled.Config = None, overrides: settled.Overrides = None) -> None:
     """Let images go, and give them back."""
+    process.hold_hangups()
     with settled.refusals_in_one_line():
         in_force = settled.in_force(config, overrides)
         telemetry.configure(in_force.settings.log, "scrubber")

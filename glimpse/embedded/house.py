@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import functools
-import ipaddress
 import os
 import shutil
 import signal
@@ -18,13 +17,13 @@ from typing import Any
 
 import structlog
 
-from glimpse import settings, telemetry
+from glimpse import doors, settings, telemetry
 from glimpse.database import migrate
 from glimpse.embedded import cluster, configuration, directory, keeper, leftovers, output, postgres, welcome
 from glimpse.embedded.child import Farewell, Program
 from glimpse.embedded.cluster import Cluster
 from glimpse.embedded.directory import Directory
-from glimpse.errors import Invalid, Unavailable
+from glimpse.errors import Unavailable
 from glimpse.settings import Settings
 
 log = structlog.get_logger()
@@ -62,7 +61,7 @@ def run(
     home = Directory(Path(os.path.abspath(data_dir or directory.default())))
     tree = configuration.complete(home, stated)
     told = settings.validated(tree)
-    require_known_callers(told)
+    doors.refuse_open_ones(told)
     telemetry.configure(told.log, "up")
     home.prepare()
     with home.locked():
@@ -74,15 +73,6 @@ def run(
             tree = settings.merged(tree, {"postgres": {"dsn": place.dsn}})
         house = House(home, settings.validated(tree), tree, place, began)
         asyncio.run(_until_told(functools.partial(_story, house, services, chores)))
-
-
-def require_known_callers(told: Settings) -> None:
-    """Raise Invalid where everybody who reaches the port would be the administrator, and more than we may reach it."""
-    if told.auth.mode == "none" and not told.auth.insecure and not _is_loopback(told.api.host):
-        raise Invalid(
-            f"with auth.mode = none whoever reaches {told.api.host} is the administrator: choose another auth.mode, "
-            "or say --set auth.insecure=true"
-        )
 
 
 def free_port(host: str, port: int) -> int:
@@ -198,11 +188,3 @@ def _is_setting(variable: str) -> bool:
 
 def _dress(house: House, name: str) -> output.Dress:
     return output.prefixed(name) if house.settings.log.format == "console" else output.as_json(name)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError as error:
-        raise Invalid(f"api.host: {host} is no address of this machine: {error.strerror}") from None
-    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)

@@ -45,7 +45,6 @@ SAME = (
     Same("image_member_quota", "images.member_quota", number),
     Same("image_property_quota", "images.property_quota", number),
     Same("image_tag_quota", "images.tag_quota", number),
-    Same("image_location_quota", "images.location_quota", number),
     Same("show_image_direct_url", "images.show_direct_url", flag),
     Same("hashing_algorithm", "images.hashing_algorithm"),
     Same("disk_formats", "images.disk_formats", items, "image_format"),

@@ -41,6 +41,7 @@ OPTIONS = (
     Without("metadata_encryption_key", Kind.RETIRED, "no secret is part of a location here"),
     # Not here, or not yet.
     Without("image_cache_*", Kind.MISSING, CACHE),
+    Without("image_location_quota", Kind.MISSING, "copies of an image are not counted: each store has one at most"),
     Without("do_secure_hash", Kind.MISSING, "nobody can add locations (IMG-25)"),
     Without("http_retries", Kind.MISSING, "nobody can add locations"),
     Without("[glance_download_properties] *", Kind.MISSING, "the method glance-download is not there"),
@@ -114,7 +115,7 @@ OPTIONS = (
     Without("tcp_keepidle", Kind.RETIRED, SERVER),
     Without("max_header_line", Kind.RETIRED, "header fields may have 64 KiB"),
     Without("http_keepalive", Kind.RETIRED, SERVER),
-    Without("client_socket_timeout", Kind.RETIRED, SERVER),
+    Without("client_socket_timeout", Kind.RETIRED, "api.idle_seconds says how long a client may do nothing"),
     Without("[database] *", Kind.RETIRED, "connections are looked after without being told how"),
     Without("[oslo_concurrency] *", Kind.RETIRED, "nothing is locked by files"),
     Without("[oslo_reports] *", Kind.RETIRED, "there are no such reports"),

@@ -18,7 +18,6 @@ class Images(Section):
     member_quota: int = Field(128, description="Members of one image; negative is no limit (IMG-18).")
     property_quota: int = Field(128, description="Custom properties of one image; negative is no limit (IMG-18).")
     tag_quota: int = Field(128, description="Tags of one image; negative is no limit (IMG-18).")
-    location_quota: int = Field(10, description="Copies of one image; negative is no limit (IMG-18).")
     user_storage_quota: str = Field(
         "0",
         pattern=r"^\d+(B|KB|MB|GB|TB)?$",

@@ -116,9 +116,16 @@ class _GlimpseEnvironment(EnvSettingsSource):
             if inside and section not in TABLES:
                 raise SettingsError(f"{name.upper()}: there is no section {section}")
             if field.endswith("_file") and value and field.removesuffix("_file") in _fields_of(section):
-                found[name.removesuffix("_file")] = Path(value).read_text().strip()
+                found[name.removesuffix("_file")] = _inside(name.upper(), Path(value))
                 del found[name]
         return found
+
+
+def _inside(variable: str, file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{variable} names {file}, which is not UTF-8: {error.reason}") from None
 
 
 def _is_said(layer: Mapping[str, Any], path: Sequence[str]) -> bool:

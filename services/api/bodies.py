@@ -1,5 +1,6 @@
 """What requests bring: JSON that can be read, bytes that are announced, or nothing where nothing is due."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,11 +8,14 @@ import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from glimpse.errors import Invalid, TooLarge, Unavailable, WrongMediaType
+from glimpse.errors import Invalid, TimedOut, TooLarge, Unavailable, WrongMediaType
 from services.api import limits
 
 OCTETS = "application/octet-stream"
 LEAVE_GIVEN = web.RequestKey("leave-given", bool)
+IDLE_SECONDS = web.RequestKey("idle-seconds", float)
+"""How long a client may send nothing, or take nothing."""
+GIVEN_UP = web.RequestKey("given-up", bool)
 CODINGS = frozenset({"chunked", "compress", "deflate", "gzip", "identity"})
 
 
@@ -67,13 +71,14 @@ def require_octets(request: web.BaseRequest) -> None:
 async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     """Yield a body as it arrives; only now is a client that waits for leave told to go on.
 
-    Raises Unavailable when the connection breaks, Invalid when the body is not framed as HTTP has it.
+    Raises TimedOut when nothing comes for too long, Unavailable when the connection breaks, Invalid for a body that is
+    not framed as HTTP has it.
     """
     if waits_for_leave(request) and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request[LEAVE_GIVEN] = True
     try:
-        async for chunk in request.content.iter_any():
+        while chunk := await _next(request):
             yield chunk
     except ConnectionError as error:
         raise Unavailable("the connection broke before all bytes had arrived") from error
@@ -81,9 +86,24 @@ async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
         raise Invalid("the body is not framed as HTTP has it") from error
 
 
+def must_close(request: web.BaseRequest) -> bool:
+    """Say whether a connection is good for nothing more: whether the rest of this body comes, nobody knows."""
+    return waits_for_leave(request) or GIVEN_UP in request
+
+
 def waits_for_leave(request: web.BaseRequest) -> bool:
     """Say whether a client holds its body back until it is told to go on (RFC 9110, 10.1.1)."""
     return request.headers.get("Expect", "").lower() == "100-continue" and LEAVE_GIVEN not in request
+
+
+async def _next(request: web.BaseRequest) -> bytes:
+    patience = request[IDLE_SECONDS]
+    try:
+        async with asyncio.timeout(patience):
+            return await request.content.readany()
+    except TimeoutError:
+        request[GIVEN_UP] = True
+        raise TimedOut(f"nothing of the body came for {patience:g} seconds") from None
 
 
 async def _read(request: web.BaseRequest, limit: int) -> bytes:

@@ -46,8 +46,8 @@ class Door:
         except ConnectionError:
             self._write_down(request, began, status=None)
             raise
-        if bodies.waits_for_leave(request):
-            answer.force_close()  # whether its body follows all the same, nobody knows
+        if bodies.must_close(request):
+            answer.force_close()
         self._write_down(
             request, began, status=answer.status, bytes=answer.body_length, request_id=answer.headers.get(REQUEST_ID)
         )

@@ -18,6 +18,7 @@ STATUS: dict[type[GlimpseError], int] = {
     errors.WrongFormat: 415,
     errors.BadRange: 416,
     errors.HeaderTooLarge: 431,
+    errors.TimedOut: 408,
     errors.Unavailable: 503,
     errors.StoreError: 503,  # IMG-408, IMG-445
     errors.Fenced: 410,  # what it worked on is not its own any more (IMG-410)

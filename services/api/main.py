@@ -5,15 +5,13 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from ipaddress import ip_address
 
 import uvloop
 
-from glimpse import process
+from glimpse import doors, process
 from glimpse.bus import leader
 from glimpse.database import migrate
 from glimpse.database.pool import Database
-from glimpse.errors import Invalid
 from glimpse.process import Loop, Sweep
 from glimpse.reload import InForce
 from glimpse.settings import Settings, seconds
@@ -34,7 +32,7 @@ from services.api.versions import Versions
 def serve(in_force: InForce) -> None:
     """Run the API until it is asked to stop. Raises Invalid, Conflict or Unavailable when it can not start."""
     settings = in_force.settings
-    refuse_open_doors(settings)
+    doors.refuse_open_ones(settings)
     asyncio.run(migrate.require_head(settings.postgres.dsn.get_secret_value()))
     catalog.open_catalog(settings)
     Policy(settings.policy)
@@ -109,18 +107,3 @@ def door(ports: Ports) -> Door:
 def loops(ports: Ports) -> dict[str, Loop]:
     """Return what runs beside the requests: news gets its order."""
     return {"leader": lambda stop: leader.follow(ports.database, ports.settings.bus, stop)}
-
-
-def refuse_open_doors(settings: Settings) -> None:
-    """Raise Invalid where everybody would be the administrator, from everywhere (AC-43)."""
-    if settings.auth.mode != "none" or settings.auth.insecure:
-        return
-    try:
-        is_loopback = ip_address(settings.api.host).is_loopback
-    except ValueError:
-        is_loopback = settings.api.host == "localhost"
-    if not is_loopback:
-        raise Invalid(
-            f"auth.mode is none, and {settings.api.host} can be reached from outside: everybody would be the "
-            "administrator; listen on 127.0.0.1, choose another auth.mode, or set auth.insecure"
-        )

@@ -15,7 +15,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError, _ErrInfo, _RequestHandler
 
-from services.api import answers
+from services.api import answers, bodies
 from services.api.door import Door
 
 log = structlog.get_logger()
@@ -55,6 +55,7 @@ class _Serving:
         self._draining = False
         self._server = _Server(
             self._answer,
+            door.ports.settings.api.idle_seconds,
             access_log=None,  # the door writes its own
             auto_decompress=False,  # bytes are kept as they come (IMG-96)
             keepalive_timeout=KEEPALIVE_SECONDS,
@@ -129,11 +130,12 @@ class _Serving:
 class _Server(web.Server):
     """Makes our connections."""
 
-    def __init__(self, answer: _RequestHandler, **options: Any) -> None:
+    def __init__(self, answer: _RequestHandler, idle_seconds: float, **options: Any) -> None:
         super().__init__(answer, request_factory=self._request, **options)
+        self._idle_seconds = idle_seconds
 
     def __call__(self) -> "_Connection":
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return _Connection(self, loop=self._loop, idle_seconds=self._idle_seconds, **self._kwargs)
 
     def _request(
         self,
@@ -145,7 +147,9 @@ class _Server(web.Server):
     ) -> web.BaseRequest:
         assert isinstance(protocol, _Connection), "we make them"
         protocol.body = payload
-        return web.BaseRequest(message, payload, protocol, writer, task, self._loop)
+        request = web.BaseRequest(message, payload, protocol, writer, task, self._loop)
+        request[bodies.IDLE_SECONDS] = self._idle_seconds
+        return request
 
 
 class _Connection(web.RequestHandler):
@@ -153,6 +157,45 @@ class _Connection(web.RequestHandler):
 
     body = EMPTY_PAYLOAD
     """That of the request which is being answered."""
+    _impatience: asyncio.TimerHandle | None = None
+
+    def __init__(self, server: _Server, *, idle_seconds: float, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._idle_seconds = idle_seconds
+
+    def pause_writing(self) -> None:
+        """Hold back what is to be sent, and leave a client that takes nothing for too long."""
+        super().pause_writing()
+        self._be_patient()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._end_impatience()
+        super().resume_writing()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Clear up."""
+        self._end_impatience()
+        super().connection_lost(exc)
+
+    def _be_patient(self) -> None:
+        assert self.transport is not None, "only open connections are paused"
+        left = self.transport.get_write_buffer_size()
+        self._impatience = self._loop.call_later(self._idle_seconds, self._look_again, left)
+
+    def _look_again(self, before: int) -> None:
+        if self.transport is None:
+            return
+        if self.transport.get_write_buffer_size() < before:  # slowly, but it takes
+            self._be_patient()
+            return
+        log.info("a client is left that takes nothing", seconds=self._idle_seconds)
+        self.transport.abort()
+
+    def _end_impatience(self) -> None:
+        if self._impatience is not None:
+            self._impatience.cancel()
+            self._impatience = None
 
     def data_received(self, data: bytes) -> None:
         """Take bytes. When they break the framing of a body, whoever reads that body is told, and answers for it."""

@@ -21,6 +21,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from glimpse.errors import GlimpseError, StoreError
 from glimpse.stores.store import Store
+from services.api import bodies
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ async def send(
                 async for chunk in chunks:
                     await response.write(chunk)
         elif length:
-            await _send_file(_transport(request), writer, file, first, length)
+            await _send_file(request, writer, file, first, length)
         await response.write_eof()
     except BaseException as error:
         if request.transport is not None:
@@ -88,8 +89,9 @@ def _open(store: Store, key: str) -> int | None:
 
 
 async def _send_file(
-    transport: asyncio.Transport, writer: AbstractStreamWriter, file: int, first: int, length: int
+    request: web.BaseRequest, writer: AbstractStreamWriter, file: int, first: int, length: int
 ) -> None:
+    transport = _transport(request)
     await _emptied(transport, writer)
     client: socket.socket = transport.get_extra_info("socket")
     connection = os.dup(client.fileno())  # ours: the loop keeps the original to itself
@@ -100,7 +102,7 @@ async def _send_file(
             sent = await _in_thread(_copy, connection, file, first + length - left, min(left, TURN), patience)
             left -= sent
             if left and sent < TURN:
-                await _writable(connection)
+                await _writable(connection, request[bodies.IDLE_SECONDS])
                 if transport.is_closing():
                     raise ConnectionResetError("the client is gone")
             patience = PATIENCE_SECONDS if sent >= QUICK * (time.monotonic() - began) else 0
@@ -143,13 +145,17 @@ async def _emptied(transport: asyncio.Transport, writer: AbstractStreamWriter) -
     transport.set_write_buffer_limits()
 
 
-async def _writable(connection: int) -> None:
-    """Wait, for as long as it takes, until a client takes more or is gone."""
+async def _writable(connection: int, patience: float) -> None:
+    """Wait until a client takes more or is gone. Raises ConnectionAbortedError when it does neither for too long."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_writer(connection, _settle, ready)
     try:
-        await ready
+        async with asyncio.timeout(patience):
+            await ready
+    except TimeoutError:
+        log.info("a client is left that takes nothing", seconds=patience)
+        raise ConnectionAbortedError("the client takes nothing") from None
     finally:
         loop.remove_writer(connection)
 

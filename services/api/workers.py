@@ -5,6 +5,7 @@ parent that is gone by the end of a pipe.
 """
 
 import contextlib
+import errno
 import gc
 import os
 import select
@@ -46,7 +47,7 @@ def listen(api: settings.Api) -> socket.socket:
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        kind = Conflict if error.errno == 98 else Unavailable
+        kind = Conflict if error.errno == errno.EADDRINUSE else Unavailable
         raise kind(
             f"can not listen on {api.host} port {api.port}: {error.strerror}; "
             "stop what uses it, or choose another with api.port"
@@ -96,6 +97,7 @@ class _Parent:
         signal.signal(signal.SIGHUP, lambda *_: self._hang_up())
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake)
+        process.take_hangups()
         while True:
             self._bury()
             if self._stopping and not self._workers:

@@ -1,6 +1,7 @@
 """Bytes into an image, and out of it."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from services.api.ports import Ports
 from services.api.queries import blobs
 
 log = structlog.get_logger()
+
+NOT_GIVEN_BACK = "an image could not be given back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +232,22 @@ def _virtual_size(ports: Ports, image: ImageRow, measured: Measured) -> int | No
 
 
 async def given_back(image_id: str, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work of giving an image back, to its end; when the database is away, `rescue` does it later."""
+    """Do the work of giving an image back, to its end, however often we are cancelled meanwhile.
+
+    Raises nothing: the client hears what came before, and what can not be done now `rescue` does later.
+    """
+    giving = asyncio.create_task(work)
+    while not giving.done():
+        with contextlib.suppress(asyncio.CancelledError):  # whatever brought us here is raised next
+            await asyncio.wait([giving])
     try:
-        await asyncio.shield(work)
+        giving.result()
     except Unavailable as error:
-        log.warning("an image could not be given back", image=image_id, reason=error.message)
+        log.warning(NOT_GIVEN_BACK, image=image_id, reason=error.message)
+    except asyncio.CancelledError:  # the loop itself ends
+        log.warning(NOT_GIVEN_BACK, image=image_id, reason="the process ended")
+    except Exception:
+        log.exception(NOT_GIVEN_BACK, image=image_id)
 
 
 def why(error: BaseException) -> str:

@@ -15,7 +15,7 @@ def read(path: Path) -> dict[str, str]:
         content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(f"can not read the policy file {path}: {error}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # of no such day, or too deep
         raise Invalid(f"the policy file {path} is neither YAML nor JSON: {' '.join(str(error).split())}") from None
     if not isinstance(content or {}, dict):
         raise Invalid(f"the policy file {path} holds no rules: write `name: check` on each line")
@@ -38,5 +38,12 @@ def _text(name: Any, rule: Any) -> str:
     if not rule and (rule is None or isinstance(rule, Sequence)):
         return ""
     if isinstance(rule, list):
-        return " or ".join(f"({' and '.join([each] if isinstance(each, str) else each)})" for each in rule if each)
+        return " or ".join(f"({' and '.join(_all_of(name, each))})" for each in rule if each)
     raise Invalid(f"the policy rule {name} is no text")
+
+
+def _all_of(name: Any, inner: Any) -> list[str]:
+    checks = inner if isinstance(inner, list) else [inner]
+    if not all(isinstance(check, str) for check in checks):
+        raise Invalid(f"the policy rule {name} has a list with something in it that is no text: write `name: check`")
+    return checks

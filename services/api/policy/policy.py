@@ -17,6 +17,7 @@ from services.api.policy.checks import Attributes, Check
 
 log = structlog.get_logger()
 
+KEPT = "the policy file was changed, but the rules stay as they were"
 NOT_FOUND = "The resource could not be found."
 
 ATTRIBUTES: Mapping[str, Callable[["Seen"], Any]] = {
@@ -121,11 +122,13 @@ class Policy:
         stamp = overrides.stamp(self._file)
         if stamp == self._stamp:
             return
-        self._stamp = stamp
+        self._stamp = stamp  # also of a file that can not be read: it is told once
         try:
             self._compiled = self._read()
         except Invalid as error:
-            log.error("the policy file was changed, but the rules stay as they were", reason=error.message)
+            log.error(KEPT, reason=error.message)
+        except Exception:  # whatever is wrong with a file, requests go on
+            log.exception(KEPT)
         else:
             log.info("the policy file was changed, and is in force", file=str(self._file))
 

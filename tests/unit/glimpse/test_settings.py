@@ -36,6 +36,17 @@ def test_another_file_counts_only_where_nobody_names_one_and_it_can_be_read(name
     [
         (b"[api]\nport = 'high'", "wrong setting: api.port: Input should be a valid integer"),
         (b"[api]\nprot = 1", "wrong setting: api.prot: there is no such setting"),
+        (b"[bus]\nlease_seconds = inf", "wrong setting: bus.lease_seconds: Input should be a finite number"),
+        (b"[bus]\nkeep_days = nan", "wrong setting: bus.keep_days: Input should be a finite number"),
+        (
+            b"[scrubber]\nclaim_seconds = 1e300",
+            "scrubber.claim_seconds: no duration is longer than a century: 3155760000",
+        ),
+        (
+            b"[scrubber]\norphan_hours = 1e6",
+            "scrubber.orphan_hours: no duration is longer than a century: 876600 hours",
+        ),
+        (b"[bus]\nkeep_days = 36526", "wrong setting: bus.keep_days: no duration is longer than a century: 36525 days"),
         (b"api", "is not TOML"),
         (b"\xff", "is not TOML"),
     ],

@@ -217,3 +217,41 @@ async def test_an_upload_whose_handler_is_cancelled_is_given_back(api, owner, im
     assert files(tmp_path) == []
     assert [state for _store, state in await api.blobs(image_id)] == ["doomed"]
     assert not api.ports.in_flight.writers
+
+
+# Clients that do nothing
+
+
+@pytest.fixture
+async def impatient(run, settings):
+    """An API that waits for nobody."""
+    settings["api"]["idle_seconds"] = 0.5
+    async with run(settings) as api:
+        yield api
+
+
+@pytest.mark.rule("IMG-415", "IMG-221", "IMG-223")
+@pytest.mark.parametrize("what", ["file", "stage"])
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [(with_length(1_000_000), b"x"), (CHUNKED, chunk(b"x" * 1000)), (CHUNKED, b"")],
+)
+async def test_a_client_that_sends_nothing_more_is_left_and_can_come_back(impatient, tmp_path, what, headers, sent):
+    owner = impatient.person()
+    image_id = (await owner.create(disk_format="raw", container_format="bare"))["id"]
+    path = f"/v2/images/{image_id}/{what}"
+    async with connected(impatient.base) as client:
+        await client.ask("PUT", path, headers, sent)
+        head, body = await client.answer()
+        assert (head.status, head.headers["Connection"]) == (408, "close")
+        assert b"0.5 seconds" in body
+    assert await status_of(owner, image_id) == "queued"
+    assert files(tmp_path) == []
+    assert (await owner.ask("PUT", path, b"whole", headers=OCTETS)).status == 204
+
+
+async def test_a_client_that_sends_no_more_of_its_json_is_left(impatient):
+    async with connected(impatient.base) as client:
+        await client.ask("POST", "/v2/images", {"Content-Length": "100"}, b"{")
+        head, _body = await client.answer()
+        assert (head.status, head.headers["Connection"]) == (408, "close")

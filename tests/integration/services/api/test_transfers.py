@@ -133,6 +133,43 @@ async def test_clients_that_do_not_read_hold_no_thread_and_keep_nobody_waiting(a
         assert await readers[0].body(len(LARGE)) == LARGE  # whoever reads in the end gets it all
 
 
+@pytest.fixture
+async def impatient(run, settings):
+    """An API that waits for nobody."""
+    settings["api"]["idle_seconds"] = 0.5
+    async with run(settings, send_buffer=SMALL_BUFFER) as api:
+        yield api
+
+
+@pytest.mark.parametrize("kind", [FilesystemStore, Remote])
+async def test_a_client_that_takes_nothing_is_left(impatient, kind):
+    replace_store(impatient, kind)
+    image = await impatient.person().create_active(LARGE)
+    before = descriptors()
+    async with connected(impatient.base, receive_buffer=SMALL_BUFFER) as client:
+        await client.ask("GET", f"/v2/images/{image['id']}/file")
+        await client.head()
+        await until(lambda: asyncio.sleep(0, descriptors()), lambda now: now <= before + 1)  # our own end
+        received = await client.rest()
+    assert len(received) < len(LARGE)
+
+
+async def test_a_client_that_takes_nothing_of_a_long_list_is_left(impatient):
+    owner = impatient.person()
+    for _ in range(20):
+        await owner.create(filler="x" * 50_000)
+    async with connected(impatient.base, receive_buffer=SMALL_BUFFER) as client:
+        for _ in range(5):
+            await client.ask("GET", "/v2/images")
+        await client.head()
+        await until(lambda: asyncio.sleep(0, connections()), lambda count: count < 2)  # the owner's is left
+        assert len(await client.rest()) < 5 * 20 * 50_000
+
+
+def connections():
+    return len([task for task in asyncio.all_tasks() if "RequestHandler.start" in repr(task.get_coro())])
+
+
 async def test_clients_that_dawdle_keep_nobody_waiting(api, owner, path):
     async def dawdle(client):
         while True:

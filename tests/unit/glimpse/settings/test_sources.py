@@ -49,6 +49,16 @@ def test_a_secret_is_read_from_the_file_that_a_variable_names(tmp_path: Path, mo
     assert settings.layers().origin(("postgres", "dsn")) == "environment"
 
 
+def test_a_secret_that_is_no_text_is_refused_by_its_variable_and_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dsn").write_bytes(b"\xff")
+    monkeypatch.setenv("GLIMPSE_POSTGRES__DSN_FILE", str(tmp_path / "dsn"))
+    with pytest.raises(Invalid) as refused:
+        settings.load()
+    assert f"GLIMPSE_POSTGRES__DSN_FILE names {tmp_path}/dsn, which is not UTF-8" in refused.value.message
+
+
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [

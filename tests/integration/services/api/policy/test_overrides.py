@@ -130,14 +130,23 @@ async def test_a_changed_file_is_in_force_with_the_next_request(ruled):
         assert (await owner.patch(image["id"], READ)).status == status
 
 
-@pytest.mark.parametrize("text", ["modify_image: 'role:'a", "- a", "modify_image: role", "modify_image: {a: b}", "\0"])
-async def test_a_file_that_makes_no_sense_leaves_the_rules_as_they_were(ruled, text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("modify_image: 'role:'a", "- a", "modify_image: role", "modify_image: {a: b}", "\0"),
+        *("modify_image: [[1, 2]]", "modify_image: [5]", "modify_image: [[[a]]]", "modify_image: [{a: b}]"),
+        "a: " + "[" * 5000,
+    ],
+)
+async def test_a_file_that_makes_no_sense_leaves_the_rules_as_they_were(ruled, capsys, text):
     owner = ruled.api.person("p1")
     image = await owner.create()
     ruled.say('modify_image: "!"')
     assert (await owner.patch(image["id"], READ)).status == 403
     ruled.say(text)
+    capsys.readouterr()
     assert (await owner.patch(image["id"], READ)).status == 403
+    assert capsys.readouterr().out.count("the rules stay as they were") == 1
     ruled.file.unlink()
     assert (await owner.patch(image["id"], READ)).status == 403
 
@@ -179,7 +188,10 @@ async def test_files_may_be_of_any_age(ruled, text, allowed):
         assert answer.status == (200 if roles in allowed else 403)
 
 
-@pytest.mark.parametrize("text", [None, "a: rule:a", "a: 'role", "- a", "a: 1", b"\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [None, "a: rule:a", "a: 'role", "- a", "a: 1", b"\xff", "a: [[1, 2]]", "a: [5]", "a: [{b: c}]", "a: 2000-99-99"],
+)
 async def test_with_a_file_that_makes_no_sense_nothing_starts(tmp_path, text):
     file = tmp_path / "policy.yaml"
     if text is not None:
