@@ -11,26 +11,9 @@ import asyncpg
 import orjson
 
 from glimpse import settings
-from glimpse.errors import Conflict, Unavailable
+from glimpse.database.failures import OF_THE_DRIVER, in_our_words, reason
+from glimpse.errors import Unavailable
 from schemas.events import Event
-
-UNREACHABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InterfaceError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.DiskFullError,
-    asyncpg.DeadlockDetectedError,  # one of two who waited for each other was told to go back
-    asyncpg.InternalClientError,  # a connection that is used while it is being cut
-)
-"""What asyncpg says when the database is away, shuts down, stands by, is full, or had us wait for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +42,43 @@ class Reader(Protocol):
         ...
 
 
-class Transaction:
-    """Statements that hold together, and what they tell. Only a Database makes one."""
+class Connection:
+    """A connection while it is lent; whatever the driver says of it is said in our words."""
 
-    def __init__(self, connection: Any, actor: Actor) -> None:
-        self._connection = connection
-        self._told: list[Event] = []
-        self.actor = actor
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
 
     async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
         """Return every row."""
-        rows: Sequence[Any] = await self._connection.fetch(query, *args)
-        return rows
+        with in_our_words(self._driver):
+            rows: Sequence[Any] = await self._driver.fetch(query, *args)
+            return rows
 
     async def fetchrow(self, query: str, *args: Any) -> Any:
         """Return the first row, or None."""
-        return await self._connection.fetchrow(query, *args)
+        with in_our_words(self._driver):
+            return await self._driver.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: Any) -> Any:
         """Return the first column of the first row, or None."""
-        return await self._connection.fetchval(query, *args)
+        with in_our_words(self._driver):
+            return await self._driver.fetchval(query, *args)
 
     async def execute(self, query: str, *args: Any) -> int:
         """Run a statement and return how many rows it touched."""
-        outcome: str = await self._connection.execute(query, *args)
+        with in_our_words(self._driver):
+            outcome: str = await self._driver.execute(query, *args)
         count = outcome.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+
+class Transaction(Connection):
+    """Statements that hold together, and what they tell. Only a Database makes one."""
+
+    def __init__(self, driver: Any, actor: Actor) -> None:
+        super().__init__(driver)
+        self._told: list[Event] = []
+        self.actor = actor
 
     async def emit(self, event: Event) -> None:
         """Tell a fact. It is written down with the transaction's commit, after every lock was taken."""
@@ -95,7 +89,7 @@ class Transaction:
         if not self._told:
             return
         actor = orjson.dumps(self.actor)
-        await self._connection.execute(
+        await self.execute(
             """
             INSERT INTO outbox (id, type, subject, version, actor, data)
             SELECT told.id, told.type, told.subject, told.version, $6, told.data
@@ -131,8 +125,8 @@ class Database:
                 init=_prepare,
                 reset=_leave_no_transaction,
             )
-        except (*UNREACHABLE, asyncpg.PostgresError, ValueError) as error:
-            raise Unavailable(f"can not reach the database: {error}") from error
+        except (*OF_THE_DRIVER, ValueError) as error:
+            raise Unavailable(f"can not reach the database: {reason(error)}") from error
         return cls(pool)
 
     async def close(self) -> None:
@@ -142,34 +136,50 @@ class Database:
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Reader]:
         """Lend a connection for statements that change nothing and need not agree with each other."""
-        async with self._acquire() as connection:
-            yield connection
+        async with self._lent() as driver:
+            yield Connection(driver)
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Reader]:
         """Lend a connection for statements that change nothing and all see the same moment."""
-        async with self._acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            yield connection
+        async with self._lent() as driver, _begun(driver, isolation="repeatable_read", readonly=True):
+            yield Connection(driver)
 
     @contextlib.asynccontextmanager
     async def transaction(self, actor: Actor = Actor()) -> AsyncIterator[Transaction]:
         """Hold statements together: all of them and what they tell, or none."""
-        async with self._acquire() as connection, connection.transaction():
-            transaction = Transaction(connection, actor)
+        async with self._lent() as driver, _begun(driver):
+            transaction = Transaction(driver, actor)
             yield transaction
             await transaction.write_down()
 
     @contextlib.asynccontextmanager
-    async def _acquire(self) -> AsyncIterator[Any]:
+    async def _lent(self) -> AsyncIterator[Any]:
         try:
-            async with self._pool.acquire() as connection:
-                yield connection
-        except UNREACHABLE as error:
-            if isinstance(error, ValueError):  # an argument asyncpg can not send: ours, not the database's
-                raise
-            raise Unavailable(f"the database does not answer: {error}") from error
-        except asyncpg.UniqueViolationError as error:
-            raise Conflict("somebody else took that name a moment ago: look again, and choose another") from error
+            driver = await self._pool.acquire()
+        except OF_THE_DRIVER as error:
+            raise Unavailable(f"the database does not answer: {reason(error)}") from error
+        try:
+            yield driver
+        finally:
+            with contextlib.suppress(*OF_THE_DRIVER):  # one that can not be given back is cut by the pool
+                await self._pool.release(driver)
+
+
+@contextlib.asynccontextmanager
+async def _begun(driver: Any, **options: Any) -> AsyncIterator[None]:
+    """Begin a transaction, and end it: what the caller raises is what the caller hears."""
+    with in_our_words(driver):
+        transaction = driver.transaction(**options)
+        await transaction.start()
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(*OF_THE_DRIVER):  # cut off, it is rolled back without our asking
+            await transaction.rollback()
+        raise
+    with in_our_words(driver):
+        await transaction.commit()
 
 
 def uuid7(now_ns: int | None = None) -> uuid.UUID:
