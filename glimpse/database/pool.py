@@ -1,5 +1,6 @@
 """The pool of connections, and the transaction: the only gate through which anything is changed or told."""
 
+import asyncio
 import contextlib
 import time
 import uuid
@@ -14,6 +15,9 @@ from glimpse import settings
 from glimpse.database.failures import OF_THE_DRIVER, in_our_words, reason
 from glimpse.errors import Unavailable
 from schemas.events import Event
+
+CLOSE_SECONDS = 5.0
+"""How long whoever still has a connection may take to give it back at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,9 @@ class Transaction(Connection):
 class Database:
     """A pool of connections to one Postgres."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, patience: float) -> None:
         self._pool = pool
+        self._patience = patience
 
     @classmethod
     async def open(cls, postgres: settings.Postgres) -> Self:
@@ -122,16 +127,20 @@ class Database:
                 min_size=1,
                 max_size=postgres.pool_size,
                 timeout=postgres.connect_timeout_seconds,
+                command_timeout=postgres.statement_timeout_seconds * 1.25,  # for a server that is silent itself
+                server_settings=_limits(postgres),
                 init=_prepare,
                 reset=_leave_no_transaction,
             )
         except (*OF_THE_DRIVER, ValueError) as error:
             raise Unavailable(f"can not reach the database: {reason(error)}") from error
-        return cls(pool)
+        return cls(pool, postgres.acquire_timeout_seconds)
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._pool.close()
+        """Close every connection; those that are not given back in time are cut."""
+        with contextlib.suppress(TimeoutError):  # the pool cuts them when it is interrupted
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._pool.close()
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Reader]:
@@ -156,7 +165,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def _lent(self) -> AsyncIterator[Any]:
         try:
-            driver = await self._pool.acquire()
+            driver = await self._pool.acquire(timeout=self._patience)
         except OF_THE_DRIVER as error:
             raise Unavailable(f"the database does not answer: {reason(error)}") from error
         try:
@@ -189,6 +198,16 @@ def uuid7(now_ns: int | None = None) -> uuid.UUID:
     tail = (tail & ~(0xF << 76)) | (0x7 << 76)
     tail = (tail & ~(0x3 << 62)) | (0x2 << 62)
     return uuid.UUID(int=(milliseconds << 80) | tail)
+
+
+def _limits(postgres: settings.Postgres) -> dict[str, str]:
+    """Return for how long a connection may keep others waiting: a process that froze must not hold a row for ever."""
+    seconds = {
+        "lock_timeout": postgres.lock_timeout_seconds,
+        "statement_timeout": postgres.statement_timeout_seconds,
+        "idle_in_transaction_session_timeout": postgres.idle_in_transaction_seconds,
+    }
+    return {name: f"{max(1, round(limit * 1000))}ms" for name, limit in seconds.items()}
 
 
 async def _prepare(connection: Any) -> None:
