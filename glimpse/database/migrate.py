@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 
-from glimpse.database.pool import UNREACHABLE
+from glimpse.database.failures import OF_THE_DRIVER, reason
 from glimpse.errors import Conflict, Unavailable
 
 HEAD = "0003"
@@ -90,8 +90,8 @@ def script(since: str | None) -> str:
 async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
     try:
         return await asyncpg.connect(dsn, timeout=10)
-    except (*UNREACHABLE, asyncpg.PostgresError, ValueError) as error:
-        raise Unavailable(f"can not reach the database: {error}") from error
+    except (*OF_THE_DRIVER, ValueError) as error:
+        raise Unavailable(f"can not reach the database: {reason(error)}") from error
 
 
 async def _current(connection: "asyncpg.Connection[asyncpg.Record]") -> str | None:

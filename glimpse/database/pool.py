@@ -1,5 +1,6 @@
 """The pool of connections, and the transaction: the only gate through which anything is changed or told."""
 
+import asyncio
 import contextlib
 import time
 import uuid
@@ -11,26 +12,12 @@ import asyncpg
 import orjson
 
 from glimpse import settings
-from glimpse.errors import Conflict, Unavailable
+from glimpse.database.failures import OF_THE_DRIVER, in_our_words, reason
+from glimpse.errors import Unavailable
 from schemas.events import Event
 
-UNREACHABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InterfaceError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.DiskFullError,
-    asyncpg.DeadlockDetectedError,  # one of two who waited for each other was told to go back
-    asyncpg.InternalClientError,  # a connection that is used while it is being cut
-)
-"""What asyncpg says when the database is away, shuts down, stands by, is full, or had us wait for too long."""
+CLOSE_SECONDS = 5.0
+"""How long whoever still has a connection may take to give it back at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +46,43 @@ class Reader(Protocol):
         ...
 
 
-class Transaction:
-    """Statements that hold together, and what they tell. Only a Database makes one."""
+class Connection:
+    """A connection while it is lent; whatever the driver says of it is said in our words."""
 
-    def __init__(self, connection: Any, actor: Actor) -> None:
-        self._connection = connection
-        self._told: list[Event] = []
-        self.actor = actor
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
 
     async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
         """Return every row."""
-        rows: Sequence[Any] = await self._connection.fetch(query, *args)
-        return rows
+        with in_our_words(self._driver):
+            rows: Sequence[Any] = await self._driver.fetch(query, *args)
+            return rows
 
     async def fetchrow(self, query: str, *args: Any) -> Any:
         """Return the first row, or None."""
-        return await self._connection.fetchrow(query, *args)
+        with in_our_words(self._driver):
+            return await self._driver.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: Any) -> Any:
         """Return the first column of the first row, or None."""
-        return await self._connection.fetchval(query, *args)
+        with in_our_words(self._driver):
+            return await self._driver.fetchval(query, *args)
 
     async def execute(self, query: str, *args: Any) -> int:
         """Run a statement and return how many rows it touched."""
-        outcome: str = await self._connection.execute(query, *args)
+        with in_our_words(self._driver):
+            outcome: str = await self._driver.execute(query, *args)
         count = outcome.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+
+class Transaction(Connection):
+    """Statements that hold together, and what they tell. Only a Database makes one."""
+
+    def __init__(self, driver: Any, actor: Actor) -> None:
+        super().__init__(driver)
+        self._told: list[Event] = []
+        self.actor = actor
 
     async def emit(self, event: Event) -> None:
         """Tell a fact. It is written down with the transaction's commit, after every lock was taken."""
@@ -95,7 +93,7 @@ class Transaction:
         if not self._told:
             return
         actor = orjson.dumps(self.actor)
-        await self._connection.execute(
+        await self.execute(
             """
             INSERT INTO outbox (id, type, subject, version, actor, data)
             SELECT told.id, told.type, told.subject, told.version, $6, told.data
@@ -116,8 +114,9 @@ class Transaction:
 class Database:
     """A pool of connections to one Postgres."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, patience: float) -> None:
         self._pool = pool
+        self._patience = patience
 
     @classmethod
     async def open(cls, postgres: settings.Postgres) -> Self:
@@ -128,48 +127,68 @@ class Database:
                 min_size=1,
                 max_size=postgres.pool_size,
                 timeout=postgres.connect_timeout_seconds,
+                command_timeout=postgres.statement_timeout_seconds * 1.25,  # for a server that is silent itself
+                server_settings=_limits(postgres),
                 init=_prepare,
                 reset=_leave_no_transaction,
             )
-        except (*UNREACHABLE, asyncpg.PostgresError, ValueError) as error:
-            raise Unavailable(f"can not reach the database: {error}") from error
-        return cls(pool)
+        except (*OF_THE_DRIVER, ValueError) as error:
+            raise Unavailable(f"can not reach the database: {reason(error)}") from error
+        return cls(pool, postgres.acquire_timeout_seconds)
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._pool.close()
+        """Close every connection; those that are not given back in time are cut."""
+        with contextlib.suppress(TimeoutError):  # the pool cuts them when it is interrupted
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._pool.close()
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Reader]:
         """Lend a connection for statements that change nothing and need not agree with each other."""
-        async with self._acquire() as connection:
-            yield connection
+        async with self._lent() as driver:
+            yield Connection(driver)
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Reader]:
         """Lend a connection for statements that change nothing and all see the same moment."""
-        async with self._acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            yield connection
+        async with self._lent() as driver, _begun(driver, isolation="repeatable_read", readonly=True):
+            yield Connection(driver)
 
     @contextlib.asynccontextmanager
     async def transaction(self, actor: Actor = Actor()) -> AsyncIterator[Transaction]:
         """Hold statements together: all of them and what they tell, or none."""
-        async with self._acquire() as connection, connection.transaction():
-            transaction = Transaction(connection, actor)
+        async with self._lent() as driver, _begun(driver):
+            transaction = Transaction(driver, actor)
             yield transaction
             await transaction.write_down()
 
     @contextlib.asynccontextmanager
-    async def _acquire(self) -> AsyncIterator[Any]:
+    async def _lent(self) -> AsyncIterator[Any]:
         try:
-            async with self._pool.acquire() as connection:
-                yield connection
-        except UNREACHABLE as error:
-            if isinstance(error, ValueError):  # an argument asyncpg can not send: ours, not the database's
-                raise
-            raise Unavailable(f"the database does not answer: {error}") from error
-        except asyncpg.UniqueViolationError as error:
-            raise Conflict("somebody else took that name a moment ago: look again, and choose another") from error
+            driver = await self._pool.acquire(timeout=self._patience)
+        except OF_THE_DRIVER as error:
+            raise Unavailable(f"the database does not answer: {reason(error)}") from error
+        try:
+            yield driver
+        finally:
+            with contextlib.suppress(*OF_THE_DRIVER):  # one that can not be given back is cut by the pool
+                await self._pool.release(driver)
+
+
+@contextlib.asynccontextmanager
+async def _begun(driver: Any, **options: Any) -> AsyncIterator[None]:
+    """Begin a transaction, and end it: what the caller raises is what the caller hears."""
+    with in_our_words(driver):
+        transaction = driver.transaction(**options)
+        await transaction.start()
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(*OF_THE_DRIVER):  # cut off, it is rolled back without our asking
+            await transaction.rollback()
+        raise
+    with in_our_words(driver):
+        await transaction.commit()
 
 
 async def fetch_planned(reader: Any, query: str, *args: Any) -> Sequence[Any]:
@@ -189,6 +208,16 @@ def uuid7(now_ns: int | None = None) -> uuid.UUID:
     tail = (tail & ~(0xF << 76)) | (0x7 << 76)
     tail = (tail & ~(0x3 << 62)) | (0x2 << 62)
     return uuid.UUID(int=(milliseconds << 80) | tail)
+
+
+def _limits(postgres: settings.Postgres) -> dict[str, str]:
+    """Return for how long a connection may keep others waiting: a process that froze must not hold a row for ever."""
+    seconds = {
+        "lock_timeout": postgres.lock_timeout_seconds,
+        "statement_timeout": postgres.statement_timeout_seconds,
+        "idle_in_transaction_session_timeout": postgres.idle_in_transaction_seconds,
+    }
+    return {name: f"{max(1, round(limit * 1000))}ms" for name, limit in seconds.items()}
 
 
 async def _prepare(connection: Any) -> None:

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from glimpse.database.pool import UNREACHABLE
+from glimpse.database.failures import OF_THE_DRIVER, reason
 from glimpse.errors import Conflict, Unavailable
 
 NAME = "glimpse"
@@ -15,8 +15,8 @@ async def make_database(dsn: str, data_directory: str) -> None:
     """
     try:
         connection = await asyncpg.connect(dsn, timeout=10)
-    except (*UNREACHABLE, asyncpg.PostgresError, ValueError) as error:
-        raise Unavailable(f"can not reach the database: {error}") from error
+    except (*OF_THE_DRIVER, ValueError) as error:
+        raise Unavailable(f"can not reach the database: {reason(error)}") from error
     try:
         found = await connection.fetchval("SHOW data_directory")
         if found != data_directory:

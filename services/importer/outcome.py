@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import structlog
 
-from glimpse.database import images
+from glimpse import imports
+from glimpse.database import clock, images
 from glimpse.database.pool import Transaction
-from glimpse.image import ImageRow, document
+from glimpse.image import ImageRow, changes, document
 from glimpse.lifecycle import Mover
 from glimpse.settings import seconds
 from schemas.events import ImportFailed
@@ -15,7 +16,7 @@ from schemas.vocabulary import GONE, ImportMethod, Status
 from services.importer import queries
 from services.importer.failures import DIGEST_MISMATCH, IMAGE_DELETED, ImportFailure
 from services.importer.ports import Ports
-from services.importer.steps.finish import ERROR, FAILED, IMPORTING_TO, LOCK, is_locked_by
+from services.importer.steps.finish import is_locked_by
 from services.importer.work import Task
 
 log = structlog.get_logger()
@@ -47,7 +48,18 @@ async def fail(ports: Ports, task: Task, failure: ImportFailure) -> None:
         await queries.mark_failure(tx, task, failure.code, failure.message, live)
         await queries.doom_copies(tx, task)
         if image is not None and image.status not in GONE and is_locked_by(image, task):
-            await _tell(tx, await _given_back(tx, ports, task, image, failure), task, failure)
+            row = await _given_back(tx, ports, task, image, failure)
+            await tx.emit(
+                ImportFailed(
+                    subject=row.id,
+                    version=row.version,
+                    image=document(row),
+                    previous=changes(image, row),
+                    task_id=task.id,
+                    code=failure.code,
+                    reason=failure.message,
+                )
+            )
 
 
 async def give_back(ports: Ports, task: Task) -> None:
@@ -59,35 +71,15 @@ async def give_back(ports: Ports, task: Task) -> None:
 
 async def _given_back(tx: Transaction, ports: Ports, task: Task, image: ImageRow, failure: ImportFailure) -> ImageRow:
     """Take the image out of the import; one that has bytes keeps its status (IMG-495, IMG-721)."""
-    row = replace(image, service_properties=_told(image, task, failure))
+    told = imports.ended(image.service_properties, task.stores)
+    told[imports.ERROR] = f"{failure.code}: {failure.message}"
+    row = replace(image, service_properties=told)
     if image.status is not Status.IMPORTING or task.method is ImportMethod.COPY_IMAGE:
         return await images.save(tx, row)
     keep = timedelta(hours=ports.settings.import_.keep_staged_hours)
     staged = await queries.find_staged(tx, image.id)
     if staged is not None and keep and failure.code != DIGEST_MISMATCH:  # other bytes than meant: IMG-728
-        row = replace(row, staged_until=await queries.read_clock(tx, keep))
+        row = replace(row, staged_until=await clock.now(tx, keep))
     else:
         await queries.doom_staged(tx, image.id)
     return await images.move(tx, replace(row, size=None, virtual_size=None), Status.QUEUED, Mover.IMPORTER)
-
-
-def _told(image: ImageRow, task: Task, failure: ImportFailure) -> dict[str, str]:
-    told = {name: value for name, value in image.service_properties.items() if name != LOCK}
-    return told | {
-        IMPORTING_TO: "",
-        FAILED: ",".join(sorted(task.stores)),
-        ERROR: f"{failure.code}: {failure.message}",
-    }
-
-
-async def _tell(tx: Transaction, row: ImageRow, task: Task, failure: ImportFailure) -> None:
-    await tx.emit(
-        ImportFailed(
-            subject=row.id,
-            version=row.version,
-            image=document(row),
-            task_id=task.id,
-            code=failure.code,
-            reason=failure.message,
-        )
-    )

@@ -1,7 +1,7 @@
 """Statements of the importer. Each write of a task names its holder and epoch: a late writer touches no row."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from glimpse.database.pool import Reader, Transaction
@@ -274,12 +274,6 @@ async def list_copies(reader: Reader, image_id: str) -> dict[str, str]:
         STAGING,
     )
     return {row["store"]: row["key"] for row in rows}
-
-
-async def read_clock(reader: Reader, later: timedelta) -> datetime:
-    """Return what the database's clock will show after a while."""
-    moment: datetime = await reader.fetchval("SELECT clock_timestamp() + $1::interval", later)
-    return moment
 
 
 def _still_ours(task: Task, touched: int) -> None:

@@ -4,12 +4,12 @@ A writer that is alive renews the lease of its copy, and an import that is alive
 images are never touched. The importer itself takes over tasks whose workers died.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
+from glimpse import imports
 from glimpse.database import clock, images
 from glimpse.database.pool import Transaction
 from glimpse.image import ImageRow, changes, document
@@ -20,11 +20,6 @@ from services.scrubber.ports import ACTOR, Ports
 from services.scrubber.queries import abandoned, copies
 
 log = structlog.get_logger()
-
-LOCK = "os_glance_import_task"
-IMPORTING_TO = "os_glance_importing_to_stores"
-FAILED = "os_glance_failed_import"
-ERROR = "os_glimpse_import_error"
 
 ABANDONED = "abandoned"
 UPLOAD_LOST = "the upload broke off, and nobody has been heard of it since; send the bytes again"
@@ -82,19 +77,12 @@ async def _reason(tx: Transaction, image: ImageRow) -> str:
 
 async def _out_of_import(tx: Transaction, ports: Ports, image: ImageRow) -> ImageRow:
     """Say on the image what came of its import, and keep what is staged for the next one (IMG-721)."""
-    told = unlocked(image.service_properties) | {ERROR: f"{ABANDONED}: {IMPORT_LOST}"}
+    told = imports.given_up(image.service_properties) | {imports.ERROR: f"{ABANDONED}: {IMPORT_LOST}"}
     keep = timedelta(hours=ports.settings.import_.keep_staged_hours)
     if keep and await copies.is_staged(tx, image.id):
         return replace(image, service_properties=told, staged_until=await clock.now(tx, keep))
     await copies.doom_staged(tx, image.id)
     return replace(image, service_properties=told)
-
-
-def unlocked(properties: Mapping[str, str]) -> dict[str, str]:
-    """Return the service's properties without the lock of an import; what it did not do, it failed to do (IMG-202)."""
-    told = {name: value for name, value in properties.items() if name != LOCK}
-    failed = {*told.get(FAILED, "").split(","), *told.get(IMPORTING_TO, "").split(",")} - {""}
-    return told | {IMPORTING_TO: "", FAILED: ",".join(sorted(failed))}
 
 
 def _told(before: ImageRow, row: ImageRow, reason: str) -> ImageEvent:
@@ -108,7 +96,7 @@ def _told(before: ImageRow, row: ImageRow, reason: str) -> ImageEvent:
         version=row.version,
         image=shown,
         previous=previous,
-        task_id=before.service_properties.get(LOCK),
+        task_id=before.service_properties.get(imports.LOCK),
         code=ABANDONED,
         reason=reason,
     )

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import structlog
 
+from glimpse import imports
 from glimpse.database import images
 from glimpse.database.pool import Transaction
 from glimpse.errors import GlimpseError
@@ -18,7 +19,7 @@ from glimpse.image import ImageRow, changes, document
 from glimpse.lifecycle import Mover
 from schemas.events import ImageRestored, RestoreFailed
 from schemas.vocabulary import Status
-from services.scrubber import doomed, rescue
+from services.scrubber import doomed
 from services.scrubber.ports import ACTOR, Ports
 from services.scrubber.queries import abandoned, copies, deleted
 from services.scrubber.queries.copies import Copy
@@ -97,8 +98,8 @@ async def _restored(tx: Transaction, image: ImageRow, found: Mapping[Copy, Found
         status_before=None,
         restore_requested_at=None,
     )
-    if rescue.LOCK in image.service_properties and not await abandoned.has_live_task(tx, image.id):
-        row = replace(row, service_properties=rescue.unlocked(image.service_properties))  # it ended without the image
+    if imports.LOCK in image.service_properties and not await abandoned.has_live_task(tx, image.id):
+        row = replace(row, service_properties=imports.given_up(image.service_properties))  # it ended without the image
     row = await images.move(tx, row, image.status_before, Mover.SCRUBBER)
     await tx.emit(ImageRestored(subject=row.id, version=row.version, image=document(row), previous=changes(image, row)))
     log.info("image restored", image=image.id, status=str(row.status))

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 
-from glimpse import addresses
+from glimpse import addresses, imports
 from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Invalid
@@ -20,9 +20,6 @@ from services.api.ports import Ports
 from services.api.queries import blobs, tasks
 from services.api.wishes import Wish
 
-LOCK = "os_glance_import_task"
-IMPORTING_TO = "os_glance_importing_to_stores"
-FAILED = "os_glance_failed_import"
 STALE = {"pending": timedelta(minutes=120), "processing": timedelta(minutes=60)}
 """After this without progress a task does not hold its image any more (IMG-490)."""
 
@@ -70,22 +67,21 @@ async def _check_image(tx: Transaction, image: ImageRow, method: ImportMethod) -
 
 async def _check_lock(tx: Transaction, image: ImageRow) -> None:
     """Raise Conflict while another task holds the image (IMG-481); it does not when nobody is at it any more."""
-    holder = image.service_properties.get(LOCK)
+    holder = image.service_properties.get(imports.LOCK)
     if holder is not None and await tasks.is_fresh(tx, holder, STALE["pending"], STALE["processing"]):
         raise Conflict(f"image {image.id} is locked by task {holder}: wait until that has ended")
 
 
 async def _unlocked(tx: Transaction, ports: Ports, image: ImageRow) -> ImageRow:
     """End the task that came to nothing, and leave nothing of it on the image (IMG-490)."""
-    holder = image.service_properties.get(LOCK)
+    holder = image.service_properties.get(imports.LOCK)
     if holder is None:
         return image
     live = timedelta(hours=ports.settings.import_.task_time_to_live_hours)
     await tasks.end_badly(tx, holder, "preempted", "Expired lock preempted", live)
     await blobs.doom_half_stored(tx, image.id)
-    its_stores = await tasks.find_stores(tx, holder)
-    failed = [name for name in image.service_properties.get(FAILED, "").split(",") if name not in its_stores]
-    return replace(image, service_properties=image.service_properties | {FAILED: ",".join(failed)})
+    told = imports.forgotten(image.service_properties, await tasks.find_stores(tx, holder))
+    return replace(image, service_properties=told)
 
 
 def _targets(ports: Ports, wished: Wish, image: ImageRow) -> list[str]:
@@ -115,12 +111,7 @@ async def _write_down(tx: Transaction, seen: Seen, wished: Wish, stores: list[st
 
 async def begin(tx: Transaction, image: ImageRow, task_id: str, method: ImportMethod, stores: list[str]) -> None:
     """Lock an image for a task, and tell that it is asked for (IMG-202 to IMG-204)."""
-    still_failed = [name for name in image.service_properties.get(FAILED, "").split(",") if name not in ("", *stores)]
-    told = image.service_properties | {
-        LOCK: task_id,
-        IMPORTING_TO: ",".join(sorted(stores)),
-        FAILED: ",".join(still_failed),
-    }
+    told = imports.begun(image.service_properties, task_id, stores)
     row = replace(image, service_properties=told, staged_until=None)
     if method is ImportMethod.COPY_IMAGE:
         row = await rows.save(tx, row)

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from glimpse import imports
 from glimpse.database import images
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Gone
 from glimpse.image import ImageRow, document
+from glimpse.imports import ERROR, LOCK, SOURCE
 from glimpse.lifecycle import Mover
 from schemas.events import ImageActivated, ImageUpdated
 from schemas.vocabulary import GONE, ImportMethod, Status
@@ -14,12 +16,6 @@ from services.importer import queries
 from services.importer.failures import STORE_FAILED, ImportFailure
 from services.importer.ports import Ports
 from services.importer.work import Job, Kept, Task
-
-FAILED = "os_glance_failed_import"
-IMPORTING_TO = "os_glance_importing_to_stores"
-LOCK = "os_glance_import_task"
-ERROR = "os_glimpse_import_error"
-SOURCE = "os_glimpse_source_"
 
 
 async def finish(ports: Ports, job: Job) -> Job:
@@ -87,14 +83,12 @@ async def _copied(tx: Transaction, image: ImageRow, kept: Kept | None) -> None:
 
 def _told(image: ImageRow, failed: dict[str, str]) -> dict[str, str]:
     """Return the service's properties at the end of an import (IMG-202 to IMG-206)."""
-    kept = {
+    is_copy = image.status is not Status.IMPORTING  # it changes no bytes: what is known of their source holds
+    return {
         name: value
-        for name, value in image.service_properties.items()
-        if name not in (LOCK, ERROR) and not name.startswith(SOURCE)
+        for name, value in imports.ended(image.service_properties, failed).items()
+        if name != ERROR and (is_copy or not name.startswith(SOURCE))
     }
-    if image.status is not Status.IMPORTING:  # a copy changes no bytes: what is known of their source holds
-        kept |= {name: value for name, value in image.service_properties.items() if name.startswith(SOURCE)}
-    return kept | {IMPORTING_TO: "", FAILED: ",".join(sorted(failed))}
 
 
 def _source(job: Job, algorithm: str) -> dict[str, str]:

@@ -208,6 +208,23 @@ async def test_after_the_last_try_it_is_put_aside_with_the_reason_and_the_next_g
     assert (await heard(news), await mark(news)) == ([2], 2)
 
 
+async def ask_wrongly(tx, event):
+    await tx.execute("INSERT INTO heard (subject) VALUES ($1)", event.subject, event.version)
+
+
+async def miss_a_file(tx, event):
+    raise FileNotFoundError(event.subject)
+
+
+@pytest.mark.parametrize("mistaken", [ask_wrongly, miss_a_file])
+async def test_a_reaction_with_a_mistake_of_ours_is_put_aside_and_not_taken_for_a_database_that_is_away(news, mistaken):
+    await told(news, an_update(1))
+    reader = a_reader(news, {ImageUpdated: mistaken})
+    for _ in range(3):
+        await reader.run_once()
+    assert [letter.pos for letter in await letters(news)] == [1]
+
+
 async def test_what_can_not_be_read_is_put_aside_at_once(news):
     await told(news, an_update(1), an_update(2))
     await garble(news, 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from glimpse.errors import Conflict, Unavailable
@@ -46,3 +47,62 @@ async def test_of_two_who_wait_for_each_other_one_goes_on_and_one_may_try_again(
 
     found = await asyncio.gather(hold("a", "b"), hold("b", "a"), return_exceptions=True)
     assert [type(each) for each in found if each is not None] == [Unavailable]
+
+
+async def test_what_is_made_twice_by_our_own_mistake_is_nobody_elses_choice(database):
+    async def store_twice():
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO image_ids (id) VALUES ('a')")
+            for _ in range(2):
+                await tx.execute("INSERT INTO blobs (image_id, store, key) VALUES ('a', 's', 'k')")
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await store_twice()
+
+
+@pytest.mark.parametrize("lend", ["reading", "snapshot", "transaction"])
+@pytest.mark.parametrize("ours", [OSError("no space"), TimeoutError("a store is slow"), ValueError("a mistake")])
+async def test_what_goes_wrong_while_a_connection_is_lent_is_not_the_databases(database, lend, ours):
+    with pytest.raises(type(ours), match=str(ours)):
+        async with getattr(database, lend)():
+            raise ours
+
+
+@pytest.mark.parametrize("arguments", [["a", "b"], [1]], ids=["too many", "of another type"])
+async def test_a_statement_that_is_asked_wrongly_is_our_mistake(database, arguments):
+    with pytest.raises((asyncpg.InterfaceError, asyncpg.DataError)):
+        async with database.reading() as reader:
+            await reader.fetchval("SELECT id FROM image_ids WHERE id = $1", *arguments)
+
+
+async def end_the_session_of(database, tx):
+    pid = await tx.fetchval("SELECT pg_backend_pid()")
+    async with database.reading() as other:
+        await other.fetchval("SELECT pg_terminate_backend($1, 10000)", pid)
+
+
+async def test_a_connection_that_is_cut_is_the_database_that_does_not_answer_and_the_next_one_does(database):
+    async def go_on():
+        async with database.transaction() as tx:
+            await end_the_session_of(database, tx)
+            await count(tx)
+
+    async def commit():
+        async with database.transaction() as tx:
+            await end_the_session_of(database, tx)
+
+    for each in (go_on, commit):
+        with pytest.raises(Unavailable, match="does not answer"):
+            await each()
+    async with database.reading() as reader:
+        assert await count(reader) == 0
+
+
+async def test_a_mistake_is_heard_though_the_connection_was_cut_under_it(database):
+    async def err():
+        async with database.transaction() as tx:
+            await end_the_session_of(database, tx)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await err()

@@ -5,13 +5,15 @@ import contextlib
 import random
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from aiohttp import web
 
+from glimpse import imports
 from glimpse.database import images
 from glimpse.database.pool import Database
 from glimpse.image import ImageRow
@@ -93,9 +95,8 @@ class House:
                 {"image_id": image_id, "import_req": body, "backend": stores},
             )
             image = await images.lock(tx, image_id)
-            image.service_properties["os_glance_import_task"] = task_id
-            image.service_properties["os_glance_importing_to_stores"] = ",".join(sorted(stores))
-            await images.save(tx, image)
+            told = imports.begun(image.service_properties, task_id, stores)
+            await images.save(tx, replace(image, service_properties=told))
         return task_id
 
     async def again(self, image_id: str) -> None:
@@ -145,6 +146,14 @@ class House:
         async with self.database.reading() as reader:
             rows = await reader.fetch("SELECT type FROM outbox WHERE subject = $1 ORDER BY seq", image_id)
         return [row["type"].removeprefix("io.glimpse.").removesuffix(".v1") for row in rows]
+
+    async def data_told(self, image_id: str) -> dict[str, Any]:
+        """Return what the last fact about an image says."""
+        async with self.database.reading() as reader:
+            told: dict[str, Any] = orjson.loads(
+                await reader.fetchval("SELECT data FROM outbox WHERE subject = $1 ORDER BY seq DESC LIMIT 1", image_id)
+            )
+        return told
 
 
 @pytest.fixture

@@ -80,6 +80,8 @@ async def test_a_store_that_fails_is_tried_again_and_then_fails_all_when_all_mus
     assert set((await house.blobs(image_id))["fast"]) == {"doomed"}
     assert (await house.blobs(image_id))["os_glance_staging_store"] == ["stored"]
     assert await house.told(image_id) == ["image.import.failed"]
+    previous = (await house.data_told(image_id))["previous"]
+    assert (previous["status"], previous["os_glance_import_task"]) == ("importing", task_id)
 
     (house.folder / "cheap" / ".part").unlink()
     (house.folder / "cheap" / ".part").mkdir()
