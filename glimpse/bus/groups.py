@@ -27,7 +27,7 @@ class Group:
     dead_letters: int
     moved_at: datetime
     owner: str | None
-    """Who reads for it now."""
+    """Who reads the log for it now; who reads in a broker, only that knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,13 @@ async def list_groups(reader: Reader) -> list[Group]:
                END AS behind,
                (SELECT count(*) FROM dead_letters WHERE dead_letters.reader = marks.reader) AS dead_letters
           FROM marks
-          LEFT JOIN leases ON leases.name = 'reader ' || marks.reader AND leases.until >= clock_timestamp()
+          LEFT JOIN leases ON leases.until >= clock_timestamp()
+                          AND leases.name = 'reader ' || CASE marks.reader WHEN $3 THEN $2 ELSE marks.reader END
          ORDER BY marks.reader, marks.partition
         """,
         marks.LOG,
+        KAFKA,
+        STATE,
     )
     return [Group(**dict(row.items())) for row in rows]
 

@@ -87,6 +87,18 @@ async def ensure(bus: settings.Bus, wanted: Sequence[Topic]) -> list[Found]:
     return [_looked_at(topic, partitions[topic.name], configs.get(topic.name, {})) for topic in wanted]
 
 
+async def is_there(bus: settings.Bus, topic: Topic) -> bool:
+    """Say whether a topic exists, without making it. Raises Unavailable."""
+    with connection.answering():
+        async with asyncio.timeout(bus.kafka_request_timeout_seconds):
+            admin = AIOKafkaAdminClient(**connection.reached(bus))
+            try:
+                await admin.start()
+                return topic.name in await admin.list_topics()
+            finally:
+                await admin.close()
+
+
 async def _make(admin: AIOKafkaAdminClient, bus: settings.Bus, missing: Sequence[Topic]) -> None:
     brokers = (await admin.describe_cluster())["brokers"]
     copies = bus.kafka_replication_factor or min(COPIES, len(brokers))

@@ -4,10 +4,13 @@ Who can not be read has no position, and can not be tried again; what can be don
 """
 
 import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from cloudevents.core.bindings.kafka import KafkaMessage
 
 from glimpse import settings
@@ -18,6 +21,17 @@ from glimpse.errors import Invalid, TooManyDeadLetters
 log = structlog.get_logger()
 
 LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that was put aside, and where it was found."""
+
+    partition: int
+    offset: int
+    key: str
+    reason: str
+    put_aside_at: datetime
 
 
 def read(record: Any, deployment: str, seen: int) -> Envelope | None:
@@ -61,3 +75,47 @@ async def put_aside(bus: settings.Bus, group: str, record: Any, reason: str) -> 
             finally:
                 await connection.stopped(producer.stop, bus.kafka_request_timeout_seconds)
     log.error("message put aside", group=group, partition=record.partition, offset=record.offset, reason=reason)
+
+
+async def list_of(bus: settings.Bus, group: str) -> list[Unreadable]:
+    """Return what a group put aside, oldest first. Raises Unavailable."""
+    topic = topics.dead_letters(bus, group)
+    if not await topics.is_there(bus, topic):
+        return []
+    left = await lag.count(bus, topic.name)
+    with connection.answering():
+        async with asyncio.timeout(bus.kafka_request_timeout_seconds):
+            consumer = AIOKafkaConsumer(topic.name, **connection.reached(bus), auto_offset_reset="earliest")
+            try:
+                await consumer.start()
+                return [_found(await consumer.getone()) for _ in range(left)]
+            finally:
+                await consumer.stop()
+
+
+async def drop(bus: settings.Bus, group: str) -> int:
+    """Drop what a group put aside; returns how much that was. Raises Unavailable."""
+    topic = topics.dead_letters(bus, group)
+    if not await topics.is_there(bus, topic):
+        return 0
+    dropped = await lag.count(bus, topic.name)
+    with connection.answering():
+        async with asyncio.timeout(bus.kafka_request_timeout_seconds):
+            admin = AIOKafkaAdminClient(**connection.reached(bus))
+            try:
+                await admin.start()
+                await admin.delete_records({TopicPartition(topic.name, 0): RecordsToDelete(-1)})  # up to the end
+            finally:
+                await admin.close()
+    return dropped
+
+
+def _found(record: Any) -> Unreadable:
+    said = {name: value.decode() for name, value in record.headers if name.startswith("glimpse_")}
+    return Unreadable(
+        partition=int(said["glimpse_partition"]),
+        offset=int(said["glimpse_offset"]),
+        key=(record.key or b"").decode(errors="replace"),
+        reason=said["glimpse_reason"],
+        put_aside_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+    )

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -13,14 +14,15 @@ import typer
 from rich.table import Table
 
 from glimpse import process
-from glimpse.bus import dead_letters, envelope, groups, log
+from glimpse.bus import dead_letters, envelope, groups, log, marks
 from glimpse.bus.envelope import Envelope
+from glimpse.bus.groups import Group
 from glimpse.commands import settled, tables
 from glimpse.database import migrate
 from glimpse.database.pool import Database
-from glimpse.errors import NotFound
+from glimpse.errors import Invalid, NotFound, Unavailable
 from glimpse.image import timestamp
-from glimpse.settings import Settings
+from glimpse.settings import Bus, Settings
 from schemas.events import TYPE_PREFIX
 
 app = typer.Typer(help="What happened, and who has heard of it.", no_args_is_help=True)
@@ -65,19 +67,21 @@ def tail(
 def list_groups(config: settled.Config = None, overrides: settled.Overrides = None) -> None:
     """Show each group of readers, and how far it is."""
 
-    async def story(_settings: Settings, database: Database) -> None:
+    async def story(settings: Settings, database: Database) -> None:
         async with database.reading() as reader:
             found = await groups.list_groups(reader)
+        if settings.bus.kafka_bootstrap:
+            found = await _as_kafka_sees_it(settings.bus, found)
         table = Table("group", "partition", "position", "behind", "dead letters", "moved", "read by")
         for group in found:
             table.add_row(
                 _printable(group.reader),
-                "log" if group.behind is not None else str(group.partition),
+                "log" if group.partition == marks.LOG else str(group.partition),
                 str(group.pos),
                 "" if group.behind is None else str(group.behind),
                 str(group.dead_letters),
                 timestamp(group.moved_at),
-                group.owner or "nobody",
+                group.owner or ("nobody" if group.partition == marks.LOG else ""),
             )
         tables.show(table)
 
@@ -143,6 +147,50 @@ def drop(ids: Ids, config: settled.Config = None, overrides: settled.Overrides =
         print(f"{len(ids)} dropped")
 
     _run(config, overrides, story)
+
+
+@dlq.command()
+def unreadable(
+    group: str,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop them for good.")] = False,
+    config: settled.Config = None,
+    overrides: settled.Overrides = None,
+) -> None:
+    """Show the messages in Kafka that a group could not read: no events of ours, which nobody can try again."""
+
+    async def story(settings: Settings, _database: Database) -> None:
+        if not settings.bus.kafka_bootstrap:
+            raise Invalid("there is no Kafka: bus.kafka_bootstrap is not set")
+        from glimpse.bus import unreadable
+
+        if drop:
+            print(f"{await unreadable.drop(settings.bus, group)} dropped")
+            return
+        table = Table("partition", "offset", "put aside", "key", "reason")
+        for each in await unreadable.list_of(settings.bus, group):
+            cells = (str(each.partition), str(each.offset), timestamp(each.put_aside_at), each.key, each.reason)
+            table.add_row(*(_printable(cell) for cell in cells))
+        tables.show(table)
+
+    _run(config, overrides, story)
+
+
+async def _as_kafka_sees_it(bus: Bus, found: list[Group]) -> list[Group]:
+    """Fill in how far behind groups are in Kafka; when it is away, say so instead."""
+    from glimpse.bus import lag
+
+    try:
+        readers = {group.reader for group in found if group.partition != marks.LOG}
+        lags = {reader: await lag.of_group(bus, reader) for reader in readers}
+    except Unavailable as error:
+        print(f"glimpse: how far groups are behind in Kafka is not known: {error.message}", file=sys.stderr)
+        return found
+    return [
+        replace(group, behind=lags[group.reader][group.partition].behind)
+        if group.partition in lags.get(group.reader, ())
+        else group
+        for group in found
+    ]
 
 
 Story = Callable[[Settings, Database], Awaitable[None]]

@@ -8,11 +8,15 @@ import sys
 from datetime import timedelta
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
-from glimpse.bus import dead_letters, leases, marks
+from glimpse.bus import dead_letters, leases, marks, topics, unreadable
 from glimpse.bus.consumer import Consumer
+from glimpse.bus.kafka import KafkaTransport
 from glimpse.bus.log import LogTransport, lease_of
+from glimpse.bus.publisher import Publisher
 from schemas.events import ImageDeleted, ImageUpdated, MemberCreated, UploadFailed
+from tests.fixtures.kafka import free_port
 
 GLIMPSE = (sys.executable, "-c", "from glimpse.cli import main; main()", "events")
 
@@ -141,9 +145,64 @@ async def test_groups_are_shown_with_how_far_they_are(glimpse, news):
     _, output, _ = await glimpse("groups")
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if "│" in line]
     assert [row[:5] + row[6:] for row in rows] == [
-        ["elsewhere", "4", "2", "", "0", "nobody"],
+        ["elsewhere", "4", "2", "", "0", ""],
         ["slow", "log", "1", "2", "0", "a reader"],
     ]
+
+
+async def test_in_kafka_groups_are_shown_with_how_far_kafka_says_they_are(glimpse, news, kafka_settings):
+    bus = news.bus.model_copy(update={**kafka_settings, "kafka_partitions": 1, "deployment": "here"})
+    words = [word for name in kafka_settings for word in ("--set", f"bus.{name}={getattr(bus, name)}")]
+    publisher, transport = Publisher(news.database, bus, lambda: True), KafkaTransport(news.database, bus, "g")
+    consumer = Consumer(news.database, bus, transport, "g", {})
+    await tell_three(news)
+    await publisher.run_once()
+    await news.until(consumer.run_once)
+    await transport.close()  # says how far it is
+    await tell_three(news)
+    await publisher.run_once()
+    await tell_three(news)
+    code, output, errors = await glimpse("groups", *words)
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if "│" in line]
+    assert (code, errors) == (0, "")
+    (group, kafka, state) = rows
+    assert (group[:4], group[6]) == (["g", "0", "3", "3"], "")
+    assert (kafka[:4], state[:4]) == (["kafka", "log", "6", "3"], ["kafka-state", "log", "6", "3"])
+    assert kafka[6] == state[6] != "nobody"
+    await publisher.give_back()
+
+
+async def test_while_kafka_is_away_groups_are_shown_without_it(glimpse, news):
+    async with news.database.transaction() as tx:
+        await marks.move(tx, "g", 0, 1)
+    code, output, errors = await glimpse("groups", "--set", f"bus.kafka_bootstrap=127.0.0.1:{free_port()}")
+    assert (code, "g" in output) == (0, True)
+    assert errors.startswith("glimpse: how far groups are behind in Kafka is not known: ")
+
+
+async def test_what_could_not_be_read_in_kafka_is_shown_and_dropped(glimpse, news, kafka_settings):
+    bus = news.bus.model_copy(update=kafka_settings)
+    words = [word for name, value in kafka_settings.items() for word in ("--set", f"bus.{name}={value}")]
+    transport = KafkaTransport(news.database, bus, "g")
+    await topics.ensure(bus, [topics.events(bus)])
+    async with AIOKafkaProducer(bootstrap_servers=bus.kafka_bootstrap) as producer:
+        await producer.send_and_wait(topics.events(bus).name, b"what?", b"\x1b[2J", partition=1)
+
+    async def is_put_aside():
+        await transport.read()
+        return await unreadable.list_of(bus, "g")
+
+    await news.until(is_put_aside)
+    await transport.close()
+    code, output, errors = await glimpse("dlq", "unreadable", "g", *words)
+    assert (code, errors) == (0, "")
+    assert "this is no event of ours" in output
+    assert r"\x1b[2J" in output
+    assert await glimpse("dlq", "unreadable", "g", "--drop", *words) == (0, "1 dropped\n", "")
+    assert "no event of ours" not in (await glimpse("dlq", "unreadable", "g", *words))[1]
+    assert await glimpse("dlq", "unreadable", "unheard-of", "--drop", *words) == (0, "0 dropped\n", "")
+    code, _, errors = await glimpse("dlq", "unreadable", "g")
+    assert (code, errors) == (1, "glimpse: there is no Kafka: bus.kafka_bootstrap is not set\n")
 
 
 async def test_a_group_can_be_forgotten_unless_somebody_reads_for_it(glimpse, news):
