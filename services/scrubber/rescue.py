@@ -30,27 +30,39 @@ IMPORT_LOST = "nobody works on this import any more; import again"
 
 async def run_once(ports: Ports) -> int:
     """Put everything right that a crash left behind; return how many images and copies that were."""
-    done = await _give_back_abandoned(ports) + await _drop_staged(ports)
-    async with ports.database.transaction(ACTOR) as tx:
-        unheard_of = await copies.doom_unheard_of(tx, ports.settings.scrubber.batch)
-    if done or unheard_of:
-        ports.doomed.set()
-    return done + unheard_of
+    return await _give_back_abandoned(ports) + await _drop_staged(ports) + await _doom_unheard_of(ports)
 
 
 async def _give_back_abandoned(ports: Ports) -> int:
     keep = timedelta(days=ports.settings.staging.keep_days)
-    async with ports.database.reading() as reader:
-        found = await abandoned.list_abandoned(reader, ports.settings.scrubber.batch, keep)
-    given_back = 0
-    for image_id in found:
-        async with ports.database.transaction(ACTOR) as tx:
-            image = await images.find_locked(tx, image_id)
-            # once more, now that the row is ours: whoever moves it holds it while they do
-            if image is not None and await abandoned.list_abandoned(tx, 1, keep, [image_id]):
-                await _give_back(tx, ports, image)
-                given_back += 1
+    given_back, before = 0, -1
+    while given_back > before and not ports.stopping.is_set():
+        before = given_back
+        async with ports.database.reading() as reader:
+            found = await abandoned.list_abandoned(reader, ports.settings.scrubber.batch, keep)
+        for image_id in found:
+            async with ports.database.transaction(ACTOR) as tx:
+                image = await images.find_locked(tx, image_id)
+                # once more, now that the row is ours: whoever moves it holds it while they do
+                if image is not None and await abandoned.list_abandoned(tx, 1, keep, [image_id]):
+                    await _give_back(tx, ports, image)
+                    given_back += 1
+        if given_back > before:
+            ports.doomed.set()
     return given_back
+
+
+async def _doom_unheard_of(ports: Ports) -> int:
+    """Give up copies whose writers are dead, whatever their images do."""
+    given_up = 0
+    while not ports.stopping.is_set():
+        async with ports.database.transaction(ACTOR) as tx:
+            count = await copies.doom_unheard_of(tx, ports.settings.scrubber.batch)
+        if not count:
+            break
+        ports.doomed.set()
+        given_up += count
+    return given_up
 
 
 async def _give_back(tx: Transaction, ports: Ports, image: ImageRow) -> None:
@@ -104,14 +116,29 @@ def _told(before: ImageRow, row: ImageRow, reason: str) -> ImageEvent:
 
 async def _drop_staged(ports: Ports) -> int:
     """Let staged bytes go that were kept for another import, which nobody asked for in time (IMG-721)."""
-    async with ports.database.reading() as reader:
-        found = await abandoned.list_staged_for_too_long(reader, ports.settings.scrubber.batch)
-    for image_id in found:
-        async with ports.database.transaction(ACTOR) as tx:
-            image = await images.find_locked(tx, image_id)
-            if image is None or image.staged_until is None or image.staged_until > await clock.now(tx):
-                continue
-            if image.status not in (Status.UPLOADING, Status.IMPORTING):  # there they are in use again
-                await copies.doom_staged(tx, image.id)
-            await abandoned.forget_staged(tx, image.id)
-    return len(found)
+    dropped = 0
+    seen: set[str] = set()
+    while not ports.stopping.is_set():
+        async with ports.database.reading() as reader:
+            found = await abandoned.list_staged_for_too_long(reader, ports.settings.scrubber.batch)
+        if seen.issuperset(found):
+            break
+        seen.update(found)
+        for image_id in found:
+            async with ports.database.transaction(ACTOR) as tx:
+                dropped += await _drop_staged_of(tx, image_id)
+        if dropped:
+            ports.doomed.set()
+    return dropped
+
+
+async def _drop_staged_of(tx: Transaction, image_id: str) -> bool:
+    """Let the staged bytes of one image go if their time is over; return whether they went."""
+    image = await images.find_locked(tx, image_id)
+    if image is None or image.staged_until is None or image.staged_until > await clock.now(tx):
+        return False
+    await abandoned.forget_staged(tx, image.id)
+    if image.status in (Status.UPLOADING, Status.IMPORTING):  # there they are in use again
+        return False
+    await copies.doom_staged(tx, image.id)
+    return True

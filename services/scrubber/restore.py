@@ -36,16 +36,19 @@ class Found(StrEnum):
 
 
 async def run_once(ports: Ports) -> int:
-    """Give back every image that was asked for; return how many came back."""
-    async with ports.database.reading() as reader:
-        asked = await deleted.list_asked_back(reader, ports.settings.scrubber.batch)
-    if len(asked) == ports.settings.scrubber.batch:
-        ports.asked_back.set()
+    """Give back every image that was asked for, each tried once; return how many came back."""
     restored = 0
-    for image_id in asked:
-        if ports.stopping.is_set():
+    seen: set[str] = set()
+    while not ports.stopping.is_set():
+        async with ports.database.reading() as reader:
+            asked = await deleted.list_asked_back(reader, ports.settings.scrubber.batch, seen)
+        if not asked:
             break
-        restored += await give_back(ports, image_id)
+        for image_id in asked:
+            if ports.stopping.is_set():
+                break
+            restored += await give_back(ports, image_id)
+        seen.update(asked)
     return restored
 
 

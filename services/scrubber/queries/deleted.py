@@ -1,6 +1,6 @@
 """Statements on images that were deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from glimpse.database.pool import Reader, Transaction
@@ -74,13 +74,13 @@ async def delete_members(tx: Transaction, image_id: str) -> None:
     await tx.execute("DELETE FROM members WHERE image_id = $1", image_id)
 
 
-async def list_asked_back(reader: Reader, limit: int) -> list[str]:
-    """Return deleted images that were asked back, but for those that wait for a store to answer."""
+async def list_asked_back(reader: Reader, limit: int, but: Collection[str]) -> list[str]:
+    """Return deleted images that were asked back, but for these, and for those that wait for a store to answer."""
     rows = await reader.fetch(
         """
         SELECT id
           FROM images
-         WHERE status = 'pending_delete' AND restore_requested_at IS NOT NULL
+         WHERE status = 'pending_delete' AND restore_requested_at IS NOT NULL AND id <> ALL($2)
            AND NOT EXISTS (SELECT FROM blobs
                             WHERE blobs.image_id = images.id AND blobs.state = 'stored' AND blobs.attempts > 0
                               AND blobs.run_at > statement_timestamp())
@@ -88,6 +88,7 @@ async def list_asked_back(reader: Reader, limit: int) -> list[str]:
          LIMIT $1
         """,
         limit,
+        list(but),
     )
     return [row["id"] for row in rows]
 

@@ -230,3 +230,28 @@ async def _until_somebody_waits_for(house, table):
             table,
         ):
             await asyncio.sleep(0.01)
+
+
+async def test_of_more_than_a_batch_everything_is_put_right_at_once(house):
+    few = house.another(batch=2)
+    lost = [await in_flight(house, "saving", lease=-1) for _number in range(5)]
+    kept = [await house.image("queued", stores=(STAGING,)) for _number in range(5)]
+    for image_id in kept:
+        await house.execute("UPDATE images SET staged_until = clock_timestamp() WHERE id = $1", image_id)
+    active = await house.image()
+    for _number in range(5):
+        await house.copy(active, "cheap", "writing", lease=-1)
+    assert await rescue.run_once(few.ports) == 15
+    assert {await house.status(image_id) for image_id in lost} == {"queued"}
+    assert {row["state"] for row in await house.rows("SELECT state FROM blobs WHERE store <> 'fast'")} == {"doomed"}
+    assert await rescue.run_once(few.ports) == 0
+
+
+@pytest.mark.parametrize("status", ["uploading", "importing"])
+async def test_staged_bytes_that_are_in_use_again_are_not_counted_as_dropped(house, status):
+    image_id = await house.image(status, stores=(STAGING,))
+    await a_task(house, image_id)
+    await house.execute("UPDATE images SET staged_until = clock_timestamp()")
+    assert await rescue.run_once(house.ports) == 0
+    assert (await house.row_of(image_id)).staged_until is None
+    assert await house.blobs(image_id) == [(STAGING, "stored")]

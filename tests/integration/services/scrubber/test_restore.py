@@ -211,3 +211,15 @@ async def test_two_scrubbers_give_an_image_back_once(house):
 async def test_the_news_of_a_request_wakes_the_restore(house):
     await reactions.reactions(house.ports)[RestoreRequested](None, RestoreRequested(subject="i", image={}))
     assert house.ports.asked_back.is_set()
+
+
+async def test_of_more_than_a_batch_every_one_comes_back_at_once(house):
+    few = house.another(batch=2, retry_seconds=0.000001)
+    waiting = [await house.deleted(stores=("cheap",)) for _number in range(3)]
+    asked = [await house.deleted() for _number in range(5)]
+    for image_id in (*waiting, *asked):
+        await house.ask_back(image_id)
+    house.take_away("cheap")
+    assert await restore.run_once(few.ports) == 5  # those of a store that is away do not stand in their way
+    assert {await house.status(image_id) for image_id in asked} == {"active"}
+    assert {await house.status(image_id) for image_id in waiting} == {"pending_delete"}
