@@ -20,6 +20,7 @@ from services.api.versions import Versions
 log = structlog.get_logger()
 
 REQUEST_ID = "x-openstack-request-id"
+KNOWN_AS = web.RequestKey("request-id", str)
 WWW_AUTHENTICATE = 'Keystone uri="{uri}"'
 RETRY_SECONDS = "5"
 
@@ -40,28 +41,27 @@ class Door:
 
     async def open(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever happens to it."""
-        began = time.perf_counter()
+        began, answer = time.perf_counter(), None
         try:
             answer = await self._answered(request)
-        except ConnectionError:
-            self._write_down(request, began, status=None)
-            raise
-        if bodies.must_close(request):
-            answer.force_close()
-        self._write_down(
-            request, began, status=answer.status, bytes=answer.body_length, request_id=answer.headers.get(REQUEST_ID)
-        )
-        return answer
+            if bodies.must_close(request):
+                answer.force_close()
+            return answer
+        finally:
+            self._write_down(request, began, answer)
 
-    def _write_down(self, request: web.BaseRequest, began: float, **facts: Any) -> None:
-        """Write one line for a request; the status of one that broke off is null."""
+    def _write_down(self, request: web.BaseRequest, began: float, answer: web.StreamResponse | None) -> None:
+        """Write one line for a request; the status of one that broke off, or was cut off, is null."""
         if self.ports.settings.api.access_log:
+            facts = {} if answer is None else {"bytes": answer.body_length}
             log.info(
                 "request",
                 method=request.method,
                 path=request.rel_url.raw_path,
                 ms=round((time.perf_counter() - began) * 1000, 2),
                 remote=request.remote,
+                status=None if answer is None else answer.status,
+                request_id=request.get(KNOWN_AS),
                 **facts,
             )
 
@@ -90,7 +90,7 @@ class Door:
     ) -> web.StreamResponse:
         try:
             request_id = self._request_id(request)
-            carried[REQUEST_ID] = request_id
+            carried[REQUEST_ID] = request[KNOWN_AS] = request_id
             caller = self.ports.policy.known(identity.identify(request, request_id, self.ports.settings.auth))
             if not segments:  # `/v2`, without its slash (IMG-65)
                 location = f"{versions.base_of(request, self.ports.settings)}/v2/"

@@ -1,6 +1,7 @@
 """Uploads as they go wrong: clients that hang up, lie, wait, dawdle, and handlers that are taken away."""
 
 import asyncio
+import contextlib
 import hashlib
 
 import pytest
@@ -217,6 +218,19 @@ async def test_an_upload_whose_handler_is_cancelled_is_given_back(api, owner, im
     assert files(tmp_path) == []
     assert [state for _store, state in await api.blobs(image_id)] == ["doomed"]
     assert not api.ports.in_flight.writers
+
+
+async def test_a_request_that_is_cut_off_is_written_down(run, settings, capsys):
+    settings["api"] |= {"access_log": True, "drain_seconds": 0}
+    async with contextlib.AsyncExitStack() as stack, run(settings) as api:  # the client stays until the API is gone
+        owner = api.person()
+        image_id = (await owner.create(disk_format="raw", container_format="bare"))["id"]
+        client = await stack.enter_async_context(connected(api.base))
+        headers = {**with_length(1000), "X-Openstack-Request-Id": "req-cut"}
+        await client.ask("PUT", f"/v2/images/{image_id}/file", headers, b"x")
+        await until_status(owner, image_id, "saving")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "req-cut" in line]
+    assert "status=None" in line
 
 
 # Clients that do nothing

@@ -252,7 +252,7 @@ async def test_a_download_is_written_down_with_what_was_sent(settings, run, caps
         image = await api.person().create_active(LARGE)
         await api.person().get(f"/v2/images/{image['id']}/file")
         async with connected(api.base, receive_buffer=SMALL_BUFFER) as client:
-            await client.ask("GET", f"/v2/images/{image['id']}/file")
+            await client.ask("GET", f"/v2/images/{image['id']}/file", {"X-Openstack-Request-Id": "req-early"})
             await client.head()
             client.hang_up()
             said = ""
@@ -260,5 +260,7 @@ async def test_a_download_is_written_down_with_what_was_sent(settings, run, caps
                 while "status=None" not in said:  # who went early is written down, too
                     await asyncio.sleep(0.01)
                     said += capsys.readouterr().out
+    (broken,) = [line for line in said.splitlines() if "status=None" in line]
+    assert "req-early" in broken
     (whole,) = [line for line in said.splitlines() if "/file" in line and "status=200" in line]
     assert int(whole.partition("bytes=")[2].split()[0]) >= len(LARGE)
