@@ -91,7 +91,7 @@ def stored(folder):
     return [path for path in folder.rglob("*") if path.is_file() and path.name != ".glimpse-store"]
 
 
-@pytest.mark.rule("IMG-224", "IMG-492", "IMG-206", "IMG-505")
+@pytest.mark.rule("IMG-224", "IMG-492", "IMG-206", "IMG-505", "IMG-502", "OP-14")
 async def test_staged_bytes_become_an_image(api, owner, work):
     image_id = await a_staged(owner)
     await ask(owner, image_id, DIRECT)
@@ -154,7 +154,7 @@ async def test_a_real_disk_changes_its_format_on_the_way(settings, tmp_path, sou
         assert forbidden.status == 403
 
 
-@pytest.mark.rule("IMG-721", "IMG-495", "IMG-226", "IMG-413")
+@pytest.mark.rule("IMG-721", "IMG-495", "IMG-226", "IMG-413", "OP-13", "OP-45")
 async def test_staged_bytes_outlive_a_wrong_word_about_them(api, owner, work):
     image_id = await a_staged(owner, disk_format="qcow2")
     await ask(owner, image_id, DIRECT)
@@ -172,7 +172,7 @@ async def test_staged_bytes_outlive_a_wrong_word_about_them(api, owner, work):
     assert await content_of(owner, image_id) == NOISE
 
 
-@pytest.mark.rule("IMG-705", "IMG-497", "IMG-493", "OP-25")
+@pytest.mark.rule("IMG-705", "IMG-497", "IMG-493", "IMG-464", "OP-25", "OP-40")
 async def test_a_store_that_fails_is_tried_again_and_leaves_a_way_out(api, owner, work, tmp_path):
     image_id = await a_staged(owner)
     (tmp_path / "cheap" / ".part").rmdir()
@@ -277,7 +277,7 @@ async def test_an_image_that_is_deleted_while_it_is_imported_stays_deleted(api, 
     assert (await api.told(image_id))[-1] == "image.deleted"
 
 
-@pytest.mark.rule("IMG-490")
+@pytest.mark.rule("IMG-490", "OP-17", "OP-18")
 async def test_a_worker_whose_task_was_taken_over_changes_nothing_any_more(api, owner, work):
     image = await owner.create_active(NOISE)
     await ask(api.admin, image["id"], COPY, stores=["cheap"])

@@ -125,7 +125,7 @@ async def test_the_next_request_may_follow_at_once(api, owner, image_id):
         assert (head.status, body) == (200, b"true")
 
 
-@pytest.mark.rule("OP-133", "IMG-413")
+@pytest.mark.rule("OP-133", "OP-42", "IMG-413")
 async def test_a_wrong_format_is_refused_before_all_bytes_have_come(api, owner):
     image_id = (await owner.create(disk_format="qcow2", container_format="bare"))["id"]
     async with connected(api.base) as client:

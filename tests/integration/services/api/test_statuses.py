@@ -113,6 +113,7 @@ AFTER = [
 ]
 
 
+@pytest.mark.rule("IMG-211", "IMG-212", "IMG-213", "IMG-214", "IMG-215", "OP-1")
 async def test_an_operation_moves_its_image(api, owner, admin):
     for rule, operation, before, after in AFTER:
         image = await an_image(api, owner, before)

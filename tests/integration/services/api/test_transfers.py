@@ -71,7 +71,7 @@ def descriptors():
     return len(os.listdir("/proc/self/fd"))
 
 
-@pytest.mark.rule("IMG-419", "IMG-421")
+@pytest.mark.rule("IMG-419", "IMG-421", "IMG-436", "OP-62")
 async def test_whatever_is_asked_for_comes_exactly(api, path):
     async with connected(api.base) as client:
         for first, last in ((0, len(LARGE) - 1), (0, 0), (1_000_000, 9_999_999), (len(LARGE) - 1, len(LARGE) - 1)):

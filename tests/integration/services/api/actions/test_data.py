@@ -72,7 +72,9 @@ async def test_no_bytes_at_all_make_an_image(owner):
     assert (answer.status, answer.content, answer.headers["Content-Length"]) == (200, b"", "0")
 
 
-@pytest.mark.rule("IMG-395", "IMG-396", "IMG-397", "IMG-399", "IMG-400", "IMG-401", "IMG-402", "IMG-403", "IMG-404")
+@pytest.mark.rule(
+    "IMG-395", "IMG-396", "IMG-397", "IMG-399", "IMG-400", "IMG-401", "IMG-402", "IMG-403", "IMG-404", "OP-2"
+)
 async def test_of_several_things_that_are_wrong_with_an_upload_the_first_decides(run, settings):
     settings["images"] = {"size_cap_bytes": 1000}
     async with run(settings) as api:
@@ -123,7 +125,7 @@ async def test_a_size_that_is_no_number_is_refused_before_the_bytes(api, owner, 
     assert await api.told(image_id) == ["image.created"]
 
 
-@pytest.mark.rule("IMG-394", "IMG-398", "IMG-221")
+@pytest.mark.rule("IMG-394", "IMG-398", "IMG-221", "OP-3", "OP-4")
 @pytest.mark.parametrize("size", [0, 9, 11])
 @pytest.mark.parametrize("announced", [True, False])
 async def test_other_bytes_than_announced_are_not_kept(api, owner, tmp_path, size, announced):
@@ -228,6 +230,7 @@ FORMATS = [
     ("IMG-414", "qcow2", "backing file", 415, None),
     ("IMG-414", "raw", "backing file", 415, None),
     ("IMG-414", "qcow2", "data file", 415, None),
+    ("OP-45", "raw", "empty partition table", 415, None),
 ]
 
 
@@ -488,7 +491,7 @@ async def test_when_a_store_hangs_the_next_copy_is_read(run, settings, tmp_path)
                 assert (await owner.get(f"/v2/images/{image_id}/file")).content == b"bytes"
 
 
-@pytest.mark.rule("IMG-439", "IMG-444")
+@pytest.mark.rule("IMG-439", "IMG-444", "OP-60", "OP-61")
 async def test_the_copy_that_weighs_most_is_read_first_and_the_next_one_when_it_fails(run, settings, tmp_path):
     settings["stores"]["cheap"]["weight"] = 10
     async with run(settings) as api:

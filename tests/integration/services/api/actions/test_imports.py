@@ -80,7 +80,9 @@ async def test_a_method_that_is_switched_off_is_unknown(run, settings, an_id):
         assert (await api.person().stage(made.json["id"], b"x")).status == 404  # IMG-449
 
 
-@pytest.mark.rule("IMG-467", "IMG-471", "IMG-472", "IMG-474", "IMG-475", "IMG-476", "IMG-477", "IMG-478", "IMG-479")
+@pytest.mark.rule(
+    "IMG-467", "IMG-471", "IMG-472", "IMG-474", "IMG-475", "IMG-476", "IMG-477", "IMG-478", "IMG-479", "OP-2"
+)
 async def test_of_several_things_that_are_wrong_with_a_request_the_first_decides(api, owner, stranger, admin):
     community = {"visibility": "community"}
     active = (await owner.create_active(b"x", **community))["id"]
@@ -159,7 +161,7 @@ async def test_a_uri_that_may_not_be_fetched_is_refused(run, settings):
         assert (await ask(owner, image_id, {"method": {**WEB, "uri": "https://images.example:443/x"}})).status == 202
 
 
-@pytest.mark.rule("IMG-478")
+@pytest.mark.rule("IMG-478", "IMG-461")
 @pytest.mark.parametrize(
     "missing", [{"glance_region": ""}, {"glance_region": None}, {"glance_image_id": None}, {"glance_image_id": "x"}]
 )
@@ -191,7 +193,9 @@ async def test_where_stores_have_no_names_nobody_chooses_among_them(run, setting
 # What is taken
 
 
-@pytest.mark.rule("IMG-466", "IMG-202", "IMG-203", "IMG-204", "IMG-492", "IMG-236", "IMG-459", "IMG-462")
+@pytest.mark.rule(
+    "IMG-466", "IMG-202", "IMG-203", "IMG-204", "IMG-492", "IMG-236", "IMG-459", "IMG-460", "IMG-462", "OP-15"
+)
 async def test_a_request_that_is_taken_is_a_task_at_once(api, owner):
     image_id = await a_queued(owner)
     body = {"method": WEB, "stores": ["fast", "cheap", "fast"], "all_stores_must_succeed": False, "unknown": [1]}
@@ -375,7 +379,7 @@ async def test_of_several_requests_at_once_one_is_taken(api, owner):
 # Staged bytes of an import that failed
 
 
-@pytest.mark.rule("IMG-721", "IMG-240")
+@pytest.mark.rule("IMG-721", "IMG-240", "IMG-458")
 @pytest.mark.parametrize("afresh", ["stage", "upload"])
 async def test_other_bytes_take_the_place_of_those_that_a_failed_import_left(api, owner, tmp_path, afresh):
     image_id = await a_queued(owner)
