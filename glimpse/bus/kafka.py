@@ -228,6 +228,8 @@ class KafkaTransport(ConsumerRebalanceListener):  # type: ignore[misc]  # the dr
             try:
                 told = unreadable.read(message, self._bus.deployment, part.seen or 0)
             except Invalid as error:
+                if part.waiting:  # first what is before it, so that it is not put aside once more after a crash
+                    return
                 await unreadable.put_aside(self._bus, self._group, message, error.message)
             else:
                 if told:
