@@ -45,6 +45,10 @@ class Reader(Protocol):
         """Return the first column of the first row, or None."""
         ...
 
+    async def fetch_planned(self, query: str, *args: Any) -> Sequence[Any]:
+        """Return every row of a statement that is planned for these very arguments."""
+        ...
+
 
 class Connection:
     """A connection while it is lent; whatever the driver says of it is said in our words."""
@@ -74,6 +78,16 @@ class Connection:
             outcome: str = await self._driver.execute(query, *args)
         count = outcome.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+    async def fetch_planned(self, query: str, *args: Any) -> Sequence[Any]:
+        """Return every row of a statement that is planned for these very arguments, at the price of a round trip.
+
+        A statement that is run again and again gets one plan for whatever it may be asked.
+        """
+        with in_our_words(self._driver):
+            statement = await self._driver.prepare(query, name="")
+            rows: Sequence[Any] = await statement.fetch(*args)
+            return rows
 
 
 class Transaction(Connection):
@@ -189,16 +203,6 @@ async def _begun(driver: Any, **options: Any) -> AsyncIterator[None]:
         raise
     with in_our_words(driver):
         await transaction.commit()
-
-
-async def fetch_planned(reader: Any, query: str, *args: Any) -> Sequence[Any]:
-    """Return every row of a statement that is planned for these very arguments, at the price of a round trip.
-
-    A statement that is run again and again gets one plan for whatever it may be asked.
-    """
-    statement = await reader.prepare(query, name="")
-    rows: Sequence[Any] = await statement.fetch(*args)
-    return rows
 
 
 def uuid7(now_ns: int | None = None) -> uuid.UUID:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from glimpse.database import pool
 from glimpse.database.pool import Reader
 from schemas.vocabulary import MemberStatus, Visibility
 from services.api.caller import Caller
@@ -96,7 +95,7 @@ async def list_page(reader: Reader, caller: Caller, wanted: Wanted, after: dict[
         return []
     statement = arms[0] if len(arms) == 1 else _merged(arms, wanted.sort, limit)
     if wanted.comparisons or wanted.tags or wanted.properties:  # how rare the wanted is decides on the way to it
-        return await pool.fetch_planned(reader, statement, *text.parameters)
+        return await reader.fetch_planned(statement, *text.parameters)
     return await reader.fetch(statement, *text.parameters)
 
 

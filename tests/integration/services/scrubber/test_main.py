@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from glimpse import process
-from glimpse.bus import sequencer
+from glimpse.bus import leader
 from glimpse.database import images
 from glimpse.image import document
 from schemas.events import ImageDeleted
@@ -166,7 +166,7 @@ async def test_news_of_a_request_is_heard_long_before_the_clock(house):
     image_id, gone = await house.deleted(due_in=3600), await house.image()
     running = [
         asyncio.create_task(process.run(main.loops(ports), ports.stopping)),
-        asyncio.create_task(sequencer.follow(house.database, ports.settings.bus, ports.stopping)),
+        asyncio.create_task(leader.follow(house.database, ports.settings.bus, ports.stopping)),
     ]
     await until(
         lambda: house.rows("SELECT name FROM leases WHERE name = 'scrubber.orphans'")
