@@ -19,8 +19,8 @@ class Counted(Database):
     statements: list[str]
 
     @contextlib.asynccontextmanager
-    async def _acquire(self):
-        async with super()._acquire() as connection:
+    async def _lent(self):
+        async with super()._lent() as connection:
             with connection.query_logger(lambda record: self.statements.append(record.query)):
                 yield connection
 
