@@ -10,7 +10,7 @@ from aiohttp import web
 from services.importer import jobs
 from services.importer import main as importer_main
 from tests.fixtures.disks import NOISE, a_disk
-from tests.integration.services.api.conftest import running, usual_settings
+from tests.integration.services.api.conftest import _usual_settings, running
 from tests.integration.services.importer.conftest import serving
 
 DIRECT = {"name": "glance-direct"}
@@ -19,7 +19,7 @@ COPY = {"name": "copy-image"}
 
 @pytest.fixture
 def settings(dsn, tmp_path):
-    settings = usual_settings(dsn, tmp_path)
+    settings = _usual_settings(dsn, tmp_path)
     settings["import"] |= {"scratch_dir": str(tmp_path / "scratch"), "retry_seconds": 0, "convert_cpu_seconds": 60}
     return settings
 
