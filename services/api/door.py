@@ -161,6 +161,6 @@ def _is_left_to_the_rules(segments: Sequence[str]) -> bool:
 
 def _require_text(request: web.BaseRequest) -> None:
     """Raise Invalid for header fields that are not UTF-8: they could be neither kept nor sent back."""
-    for value in request.headers.values():
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise Invalid("a header field has bytes in it that are not UTF-8")
+    values = "".join(request.headers.values())
+    if not values.isascii() and any("\ud800" <= letter <= "\udfff" for letter in values):
+        raise Invalid("a header field has bytes in it that are not UTF-8")

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 import orjson
@@ -51,11 +52,14 @@ def _named(request: web.BaseRequest, request_id: str, rules: settings.Auth) -> C
 
 def is_trusted(remote: str | None, rules: settings.Auth) -> bool:
     """Say whether identity headers from a peer are believed."""
-    if remote is None:
-        return False
+    return remote is not None and _is_among(remote, rules.trusted_proxies)
+
+
+@lru_cache(maxsize=1024)
+def _is_among(remote: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     address = ip_address(remote.partition("%")[0])
     inner = getattr(address, "ipv4_mapped", None) or address
-    return any(inner.version == network.version and inner in network for network in rules.trusted_proxies)
+    return any(inner.version == network.version and inner in network for network in networks)
 
 
 def _caller(
