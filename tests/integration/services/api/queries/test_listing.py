@@ -130,28 +130,20 @@ async def test_pages_of_several_ways_of_seeing_an_image_are_one_list(shared):
 
 
 class Explaining:
-    """A reader that explains statements instead of running them, planned for their arguments and for any."""
+    """A reader that explains statements instead of running them: planned for their arguments, and for any."""
 
     def __init__(self, connection):
         self.connection = connection
         self.plans = []
 
-    async def prepare(self, query, name):
-        assert name == ""
-        self.query = query
-        return self
-
-    async def fetch(self, *given):
-        query, *values = given if isinstance(given[0], str) and "SELECT" in given[0] else (self.query, *given)
-        prepared = await self.connection.prepare(query)
-        kinds = ", ".join(kind.name for kind in prepared.get_parameters())
+    async def fetch(self, query, *values):
         literals = ", ".join(f"'{value}'" for value in values)
-        await self.connection.execute(f"PREPARE asked ({kinds}) AS {query}")
+        await self.connection.execute(f"PREPARE asked AS {query}")
         for mode in ("force_custom_plan", "force_generic_plan"):
             await self.connection.execute(f"SET plan_cache_mode = {mode}")
             explained = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE asked ({literals})"
             self.plans.append((mode, (await self.connection.fetchval(explained)).decode()))
-        await self.connection.execute("DEALLOCATE asked; RESET plan_cache_mode")
+        await self.connection.execute("DEALLOCATE asked")
         return []
 
 
