@@ -1,9 +1,11 @@
 """What a process writes down about itself: log lines, with the ids that follow a request through the house."""
 
+import json
 import logging
 import sys
 from typing import Any
 
+import orjson
 import structlog
 
 from glimpse import settings
@@ -15,27 +17,23 @@ _least = logging.INFO  # loggers are cached as they are first used, so the level
 
 def configure(log: settings.Log, service: str) -> None:
     """Send every line of this process, libraries included, to standard error in the form the settings ask for."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if log.format == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    )
-    shared: list[Any] = [
+    facts: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
     ]
+    written: Any = structlog.processors.JSONRenderer(serializer=_json) if log.format == "json" else _for_people
     structlog.configure(
-        processors=[_drop_unwanted, *shared, renderer],
+        processors=[_drop_unwanted, *facts, written],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        logger_factory=structlog.WriteLoggerFactory(
-            file=sys.stderr
-        ),  # a line and its end in one write: others write, too
+        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),  # a line and its end in one write
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_meta, renderer])
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=facts, processors=[_drop_meta, written, _as_text])
     )
     logging.basicConfig(handlers=[handler], force=True)
     set_level(log)
@@ -48,6 +46,24 @@ def set_level(log: settings.Log) -> None:
     global _least
     _least = LEVELS[log.level]
     logging.getLogger().setLevel(max(_least, logging.WARNING))
+
+
+def _json(line: Any, **_options: Any) -> bytes:
+    try:
+        return orjson.dumps(line, default=repr)
+    except TypeError:  # a text that is not Unicode, or a number of more than 64 bits; no line is lost for that
+        return json.dumps(line, default=repr).encode()
+
+
+_console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+
+
+def _for_people(logger: Any, name: str, line: Any) -> bytes:
+    return _console(logger, name, line).encode(errors="backslashreplace")
+
+
+def _as_text(_logger: Any, _name: str, line: Any) -> Any:
+    return line.decode()
 
 
 def _drop_unwanted(_logger: Any, name: str, line: Any) -> Any:
