@@ -177,3 +177,20 @@ async def test_names_are_sent_as_utf8(shared):
     answer = await owner.get(f"/v2/images/{image['id']}")
     assert answer.headers["Content-Type"] == "application/json"
     assert "Grüße".encode() in answer.content
+
+
+@pytest.mark.rule("IMG-73")
+async def test_an_error_says_what_it_is_about(shared):
+    owner = shared.person()
+    image = await owner.create(protected=True, visibility="community")
+    path, taken = f"/v2/images/{image['id']}", {"id": image["id"]}
+    for person, method, where, body, status, said in (
+        (owner, "GET", "/v2/images/nothing", None, 404, "nothing"),
+        (owner, "POST", "/v2/images", taken, 409, image["id"]),
+        (owner, "POST", "/v2/images", {"os_glance_x": "x"}, 403, "os_glance_x"),
+        (owner, "POST", "/v2/images", {"min_disk": "x"}, 400, "min_disk"),
+        (owner, "DELETE", path, None, 403, "protected"),
+        (shared.person("p2"), "DELETE", path, None, 403, "delete_image"),
+    ):
+        answer = await person.ask(method, where, body, headers={"Accept": "application/json"})
+        assert (answer.status, said in answer.json["message"]) == (status, True)

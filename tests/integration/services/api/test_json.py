@@ -57,7 +57,7 @@ NOT_JSON = [
 @pytest.mark.parametrize(
     ("method", "path", "headers"),
     [
-        ("POST", "/v2/images", {}),
+        ("POST", "/v2/images", {}),  # IMG-261
         ("PATCH", f"/v2/images/{ID}", PATCH),
         ("POST", f"/v2/images/{ID}/import", {}),
         ("POST", f"/v2/images/{ID}/members", {}),

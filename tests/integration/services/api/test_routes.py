@@ -79,7 +79,7 @@ async def test_a_path_that_leads_nowhere_is_not_found_whatever_the_method(owner,
 
 
 BODYLESS = [
-    ("GET", f"/images/{AN_ID}"),  # IMG-84
+    ("GET", f"/images/{AN_ID}"),  # IMG-84, IMG-273
     ("DELETE", f"/images/{AN_ID}"),
     ("GET", f"/images/{AN_ID}/tasks"),
     ("POST", f"/images/{AN_ID}/actions/deactivate"),
@@ -127,6 +127,7 @@ async def test_an_empty_body_is_none(admin):  # IMG-84
 
 
 @pytest.mark.rule("IMG-85")
+@pytest.mark.rule("IMG-318")
 async def test_lists_ignore_a_body(admin):
     for path in ("/images", "/tasks"):
         assert (await admin.get(f"/v2{path}", body=b"{}")).status == 200

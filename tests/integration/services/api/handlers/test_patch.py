@@ -431,3 +431,27 @@ async def test_what_a_client_was_shown_it_can_send_back_but_for_what_is_read_onl
     answer = await owner.patch(shown["id"], *(operation("replace", f"/{name}", writable[name]) for name in writable))
     assert answer.status == 200
     assert {**answer.json, "updated_at": shown["updated_at"]} == shown
+
+
+@pytest.mark.rule("IMG-6")
+async def test_members_of_an_operation_may_come_in_any_order(shared):
+    image = await shared.person().create()
+    answer = await shared.person().patch(image["id"], {"value": "v", "path": "/a", "op": "add"})
+    assert (answer.status, answer.json["a"]) == (200, "v")
+
+
+@pytest.mark.rule("IMG-345")
+@pytest.mark.parametrize("status", ["saving", "uploading", "importing", "deactivated"])
+async def test_metadata_can_be_changed_whatever_happens_to_the_bytes(shared, status):
+    image = await shared.person().create(a="1")
+    await shared.execute("UPDATE images SET status = $2, size = 1 WHERE id = $1", image["id"], status)
+    answer = await shared.person().patch(image["id"], operation("replace", "/a", "2"), operation("remove", "/a"))
+    assert (answer.status, answer.json["status"]) == (200, status)
+
+
+@pytest.mark.rule("IMG-636")
+async def test_a_quota_is_told_in_the_form_that_was_asked_for(shared):
+    image = await shared.person().create()
+    body, headers = [operation("replace", "/tags", ["a"] * 129)], {"Content-Type": V21, "Accept": "application/json"}
+    answer = await shared.person().ask("PATCH", f"/v2/images/{image['id']}", body, headers=headers)
+    assert (answer.status, answer.json["code"]) == (413, "413 Request Entity Too Large")

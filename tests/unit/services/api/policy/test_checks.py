@@ -181,3 +181,14 @@ def test_what_we_refuse_the_library_takes_for_no(enforcer, caplog):
     caplog.set_level(logging.CRITICAL)
     for text in (" ", "member", "role:a role:b", "role:a and", "(role:a", "'a'", "()"):
         assert judged(enforcer, {"asked": text}, "asked", CREDENTIALS, {}) is False
+
+
+@pytest.mark.rule("AC-8")
+def test_the_rules_that_others_refer_to():
+    assert rules.BASE == {
+        "context_is_admin": "role:admin",
+        "default": "",
+        "service_api": "role:service or role:admin",
+        "metadef_default": "",
+        "metadef_admin": "rule:context_is_admin",
+    }
