@@ -131,6 +131,8 @@ class ImageFields:
     def checked(self, name: str, value: Any) -> Any:
         """Return a value as the field keeps it. Raises ValueError with what is wrong."""
         field = self._fields.get(name)
+        if field is None and type(value) is str and name not in self._defined:
+            return value
         try:
             if field is not None:
                 return field.validate_python(value)

@@ -1,5 +1,6 @@
 """The two dialects of PATCH: what a list of changes says, and what each makes of an image (section 11)."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,11 +45,26 @@ def parse(body: Any, dialect: str, fields: ImageFields) -> list[Change]:
     return [_change(item, dialect, fields) for item in body]
 
 
-def applied(image: ImageRow, change: Change, fields: ImageFields) -> ImageRow:
-    """Return an image with one change made. Raises Conflict and Forbidden (IMG-335 to IMG-338, IMG-350)."""
-    if fields.is_base(change.name):
-        return _base(image, change)
+def applied(
+    image: ImageRow, wanted: Sequence[Change], fields: ImageFields, permit: Callable[[Change], None]
+) -> ImageRow:
+    """Return an image with every change made, each permitted when its turn comes.
+
+    Raises Conflict and Forbidden (IMG-335 to IMG-338, IMG-350), and what `permit` raises.
+    """
+    base: dict[str, Any] = {}
     properties = dict(image.properties)
+    for change in wanted:
+        permit(change)
+        if fields.is_base(change.name):
+            base[change.name] = _base(image.status, change)
+        else:
+            _custom(properties, change)
+    return replace(image, **base, properties=properties)
+
+
+def _custom(properties: dict[str, str], change: Change) -> None:
+    """Make a change among custom properties."""
     exists = change.name in properties
     if change.op == "add" and change.is_strict and exists:
         raise Conflict(f"Property {change.name} already present.")
@@ -58,22 +74,19 @@ def applied(image: ImageRow, change: Change, fields: ImageFields) -> ImageRow:
         del properties[change.name]
     else:
         properties[change.name] = change.value
-    return replace(image, properties=properties)
 
 
-def _base(image: ImageRow, change: Change) -> ImageRow:
+def _base(status: Status, change: Change) -> Any:
+    """Return what a base field becomes by a change."""
     if change.op == "remove":
         raise Forbidden(f"Property {change.name} may not be removed.")
     if change.op == "add" and change.is_strict:
         raise Conflict(f"Property {change.name} already present.")
-    if change.name in FORMATS and image.status not in (Status.QUEUED, Status.IMPORTING):
+    if change.name in FORMATS and status not in (Status.QUEUED, Status.IMPORTING):
         raise Forbidden(f"Attribute {change.name} can be replaced only for a queued image.")
-    value = change.value
     if change.name == "tags":
-        value = list(dict.fromkeys(value))
-    elif change.name == "visibility":
-        value = Visibility(value)
-    return replace(image, **{change.name: value})
+        return list(dict.fromkeys(change.value))
+    return Visibility(change.value) if change.name == "visibility" else change.value
 
 
 def _change(item: Any, dialect: str, fields: ImageFields) -> Change:

@@ -78,10 +78,7 @@ async def update(ports: Ports, caller: Caller, image_id: str, wanted: Sequence[C
         return await show(ports, caller, image_id)
     async with ports.database.transaction(caller.actor) as tx:
         seen = await seeing.lock(tx, caller, image_id)
-        image = seen.image
-        for change in wanted:
-            _permit(ports, replace(seen, image=image), change)
-            image = patches.applied(image, change, ports.fields)
+        image = patches.applied(seen.image, wanted, ports.fields, lambda change: _permit(ports, seen, change))
         _check_limits(ports, seen.image, image, wanted)
         saved = await rows.save(tx, image)
         previous = changes(seen.image, saved)
