@@ -37,10 +37,6 @@ class Reader(Protocol):
         """Return every row."""
         ...
 
-    async def fetch_planned(self, query: str, *args: Any) -> Sequence[Any]:
-        """Return every row of a statement that is planned for these very arguments, at the price of a round trip."""
-        ...
-
     async def fetchrow(self, query: str, *args: Any) -> Any:
         """Return the first row, or None."""
         ...
@@ -64,13 +60,6 @@ class Connection:
         """Return every row."""
         with in_our_words(self._driver):
             rows: Sequence[Any] = await self._driver.fetch(query, *args)
-            return rows
-
-    async def fetch_planned(self, query: str, *args: Any) -> Sequence[Any]:
-        """Return every row of a statement that is planned for these very arguments, not for all there may be."""
-        with in_our_words(self._driver):
-            statement = await self._driver.prepare(query, name="")  # one without a name is kept by nobody
-            rows: Sequence[Any] = await statement.fetch(*args)
             return rows
 
     async def fetchrow(self, query: str, *args: Any) -> Any:

@@ -12,12 +12,14 @@ from services.api.errors import reason_of
 JSON = "application/json"
 HTML = "text/html"
 TEXT = "text/plain"
+TIMES = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+"""How times are written that nobody wrote yet: as IMG-177 has it."""
 LINE_BREAKS = "<br /><br />\n\n\n"  # what the reference's messages end with (IMG-69)
 
 
 def json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """Answer with JSON (IMG-97)."""
-    return web.Response(body=orjson.dumps(content), status=status, content_type=JSON, headers=headers)
+    return web.Response(body=orjson.dumps(content, option=TIMES), status=status, content_type=JSON, headers=headers)
 
 
 def nothing(status: int = 204) -> web.Response:

@@ -17,7 +17,7 @@ NAME_STORES = ("os_glance_importing_to_stores", "os_glance_failed_import")
 
 def image(ports: Ports, seen: Seen) -> dict[str, Any]:
     """Show an image as section 6 of the contract has it: where its copies are, too, where the caller may know."""
-    shown = document(seen.image)
+    shown = document(seen.image, keep_times=True)
     hidden = seen.image.status is Status.DEACTIVATED and not seen.caller.is_admin  # IMG-179
     if hidden or not ports.settings.api.multi_store:
         shown.pop("stores", None)
@@ -25,10 +25,11 @@ def image(ports: Ports, seen: Seen) -> dict[str, Any]:
         shown["stores"] = ",".join(ports.catalog.by_weight(seen.image.stores))  # IMG-176
     if not ports.settings.api.multi_store:
         shown.update({name: "" for name in NAME_STORES if name in shown})
-    known = [name for name in seen.copies if name in ports.catalog.names]
-    if known and not hidden:
-        best = ports.catalog.by_weight(known)[0]
-        shown["direct_url"] = ports.catalog.get(best).url(seen.copies[best])  # IMG-174, IMG-724
+    if seen.copies and not hidden:
+        known = [name for name in seen.copies if name in ports.catalog.names]
+        if known:
+            best = ports.catalog.by_weight(known)[0]
+            shown["direct_url"] = ports.catalog.get(best).url(seen.copies[best])  # IMG-174, IMG-724
     return shown
 
 

@@ -1,7 +1,7 @@
 """Ask the rules, and say no in the way that tells a stranger nothing (AC-12)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -59,7 +59,7 @@ class Seen:
     image: ImageRow
     caller: Caller
     is_member: bool = False
-    copies: Mapping[str, str] = field(default_factory=dict)
+    copies: Mapping[str, str] | None = None
     """The keys of its copies by store, where that is shown (IMG-14)."""
 
     def get(self, name: str, default: Any = None, /) -> Any:
