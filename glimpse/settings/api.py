@@ -19,7 +19,11 @@ class Api(Section):
     )
     limit_param_default: int = Field(25, ge=1, description="Images on a page when nobody says how many (IMG-20).")
     api_limit_max: int = Field(1000, ge=1, description="Images on a page at most (IMG-20).")
-    max_json_bytes: int = Field(2 * 2**20, ge=2**20, description="The largest JSON body that is read (IMG-94).")
+    max_json_bytes: int = Field(
+        2**20 + 2**16,
+        ge=2**20,
+        description="The largest JSON body that is read (IMG-94). A page of images can be as much for each of them.",
+    )
     idle_seconds: float = Field(
         900, gt=0, description="How long a client may send nothing of its body, or take nothing of its answer."
     )

@@ -129,7 +129,8 @@ class FilesystemStore:
 
     def url(self, key: str) -> str:
         """See Store.url."""
-        path = self._existing(key) or self.directories[0].path / key
+        first = self.directories[0].path / key
+        path = first if len(self.directories) == 1 else self._existing(key) or first
         return f"file://{path.absolute()}"
 
     def local_path(self, key: str) -> Path | None:

@@ -64,7 +64,7 @@ class Store(Protocol):
         ...
 
     def url(self, key: str) -> str:
-        """Return the URL of a location, without credentials (IMG-724)."""
+        """Return the URL of a location, without credentials (IMG-724); it may have to look, so ask in a thread."""
         ...
 
     def local_path(self, key: str) -> Path | None:

@@ -1,5 +1,7 @@
 """How images, members, tasks and stores look to their caller."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +17,19 @@ NAME_STORES = ("os_glance_importing_to_stores", "os_glance_failed_import")
 """Properties that are empty where stores have no names (IMG-203, IMG-204)."""
 
 
-def image(ports: Ports, seen: Seen) -> dict[str, Any]:
-    """Show an image as section 6 of the contract has it: where its copies are, too, where the caller may know."""
+async def images(ports: Ports, several: Sequence[Seen]) -> list[dict[str, Any]]:
+    """Show images as section 6 of the contract has them: where their copies are, too, where that is shown."""
+    if any(seen.copies for seen in several):  # a store may have to look at its disk
+        return await asyncio.to_thread(lambda: [_image(ports, seen) for seen in several])
+    return [_image(ports, seen) for seen in several]
+
+
+async def image(ports: Ports, seen: Seen) -> dict[str, Any]:
+    """Show one image: see `images`."""
+    return (await images(ports, [seen]))[0]
+
+
+def _image(ports: Ports, seen: Seen) -> dict[str, Any]:
     shown = document(seen.image, keep_times=True)
     hidden = seen.image.status is Status.DEACTIVATED and not seen.caller.is_admin  # IMG-179
     if hidden or not ports.settings.api.multi_store:

@@ -18,13 +18,14 @@ async def create(call: Call) -> web.Response:
         headers["OpenStack-image-import-methods"] = ",".join(methods)
     if call.ports.settings.api.multi_store:
         headers["OpenStack-image-store-ids"] = ",".join(call.ports.catalog.names)
-    return answers.json(view.image(call.ports, seen), 201, headers)
+    return answers.json(await view.image(call.ports, seen), 201, headers)
 
 
 async def show(call: Call) -> web.Response:
     """Show an image (section 9)."""
     bodies.refuse(call.request)
-    return answers.json(view.image(call.ports, await images.show(call.ports, call.caller, call.names["image_id"])))
+    seen = await images.show(call.ports, call.caller, call.names["image_id"])
+    return answers.json(await view.image(call.ports, seen))
 
 
 async def list_images(call: Call) -> web.Response:
@@ -32,7 +33,7 @@ async def list_images(call: Call) -> web.Response:
     query = links.query_of(call.request)
     page = await listing.page(call.ports, call.caller, filters.wanted(query, call.ports.settings.api))
     content = {
-        "images": [view.image(call.ports, seen) for seen in page.seen],
+        "images": await view.images(call.ports, page.seen),
         "first": links.page("/v2/images", query, None),
         "schema": "/v2/schemas/images",
     }
@@ -46,9 +47,8 @@ async def update(call: Call) -> web.Response:
     dialect = patches.dialect_of(call.request.headers.get("Content-Type"))
     body = await bodies.read_json(call.request, call.ports.settings.api.max_json_bytes, is_kept=False)
     wanted = patches.parse(body, dialect, call.ports.fields)
-    return answers.json(
-        view.image(call.ports, await images.update(call.ports, call.caller, call.names["image_id"], wanted))
-    )
+    seen = await images.update(call.ports, call.caller, call.names["image_id"], wanted)
+    return answers.json(await view.image(call.ports, seen))
 
 
 async def delete(call: Call) -> web.Response:

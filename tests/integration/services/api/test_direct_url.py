@@ -1,9 +1,14 @@
 """Where the bytes of an image are, shown or not (IMG-14, IMG-174, AC-90)."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+
+from glimpse.stores.filesystem import FilesystemStore
+from tests.fixtures.waiting import until
 
 
 @pytest.fixture
@@ -75,3 +80,26 @@ async def test_nobody_can_set_it(open_api: Any) -> None:
     image = await owner.create_active()
     change = {"op": "replace", "path": "/direct_url", "value": "file:///etc/passwd"}
     assert (await owner.patch(image["id"], change)).status == 403
+
+
+async def test_while_a_store_looks_where_its_files_are_others_are_served(open_api: Any) -> None:
+    looking, going_on = threading.Event(), threading.Event()
+
+    class Slow(FilesystemStore):
+        def url(self, key: str) -> str:
+            looking.set()
+            assert going_on.wait(30), "nobody else was served meanwhile"
+            return super().url(key)
+
+    owner = open_api.person("p1")
+    going_on.set()
+    open_api.ports.catalog._stores["fast"] = Slow("fast", open_api.ports.settings.stores["fast"])
+    image = await owner.create_active()
+    for path in ("/v2/images", f"/v2/images/{image['id']}"):
+        looking.clear()
+        going_on.clear()
+        asking = asyncio.create_task(owner.get(path))
+        await until(lambda: asyncio.sleep(0, looking.is_set()), bool)
+        assert (await owner.get("/v2/schemas/image")).status == 200
+        going_on.set()
+        assert (await asking).status == 200

@@ -133,3 +133,13 @@ async def test_chunks_that_turn_out_to_be_none_are_answered_once(shared):
         assert [(await client.answer())[0].status for _ in range(3)] == [200, 200, 200]
         await client.send(b"zz\r\n")
         assert statuses(await client.rest()) == [400]
+
+
+@pytest.mark.parametrize("length", [b"abc", b"-1", b"1 2", b""])
+async def test_a_length_that_is_none_is_one_quiet_line_in_the_log(shared, capsys, caplog, length):
+    assert statuses(await shared.talk(creating(b"Content-Length: " + length))) == [400]
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err + caplog.text
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    (line,) = said.out.splitlines()
+    assert "no request" in line

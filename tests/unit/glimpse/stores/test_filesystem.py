@@ -159,3 +159,21 @@ async def test_a_store_that_hangs_takes_no_threads_of_others(tmp_path: Path) -> 
     answers = await asyncio.gather(*asking, return_exceptions=True)
     assert answers[-1] is None  # it works again
     assert sum(isinstance(answer, StoreError) for answer in answers) <= threads.THREADS
+
+
+def test_the_url_of_what_is_in_the_one_directory_is_made_without_a_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+    for name in ("is_file", "exists", "stat"):
+        monkeypatch.setattr(Path, name, lambda path: looked.append(path))
+    assert a_store(tmp_path).url("image/key") == f"file://{tmp_path}/image/key"
+    monkeypatch.undo()
+    assert looked == []
+
+
+async def test_the_url_of_several_directories_names_the_one_it_is_in(tmp_path: Path) -> None:
+    store = a_store(tmp_path / "a", tmp_path / "b", priorities=(0, 1))
+    store.open()
+    await store.write("image/key", some(1))
+    assert store.url("image/key") == f"file://{tmp_path}/b/image/key"
