@@ -269,8 +269,9 @@ async def test_an_image_that_is_deleted_while_it_is_imported_stays_deleted(api, 
         go.set()
         assert await working == 1
     assert (await api.row(image_id)).status == "deleted"
-    assert {state for _store, state in await api.blobs(image_id)} <= {"doomed"}
-    assert stored(tmp_path / "fast") == []
+    doomed = await api.blobs(image_id)
+    assert {state for _store, state in doomed} <= {"doomed"}
+    assert len(stored(tmp_path / "fast")) <= len(doomed), "what was written by then is the scrubber's, by its row"
     async with api.ports.database.reading() as reader:
         task = await reader.fetchrow("SELECT status, error_code FROM tasks WHERE image_id = $1", image_id)
     assert tuple(task) == ("failure", "image_deleted")
