@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 
 from glimpse import imports
-from glimpse.database import clock, images
+from glimpse.database import blobs, clock, images
 from glimpse.database.pool import Transaction
 from glimpse.image import ImageRow, changes, document
 from glimpse.lifecycle import Mover
@@ -77,9 +77,9 @@ async def _given_back(tx: Transaction, ports: Ports, task: Task, image: ImageRow
     if image.status is not Status.IMPORTING or task.method is ImportMethod.COPY_IMAGE:
         return await images.save(tx, row)
     keep = timedelta(hours=ports.settings.import_.keep_staged_hours)
-    staged = await queries.find_staged(tx, image.id)
+    staged = await blobs.find_staged(tx, image.id)
     if staged is not None and keep and failure.code != DIGEST_MISMATCH:  # other bytes than meant: IMG-728
         row = replace(row, staged_until=await clock.now(tx, keep))
     else:
-        await queries.doom_staged(tx, image.id)
+        await blobs.doom_staged(tx, image.id)
     return await images.move(tx, replace(row, size=None, virtual_size=None), Status.QUEUED, Mover.IMPORTER)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from glimpse.database.pool import Reader, Transaction
+from glimpse.database.pool import Transaction
 from glimpse.errors import Fenced
-from schemas.vocabulary import STAGING
 from services.importer.work import Task
 
 
@@ -82,19 +81,6 @@ async def renew_lease(tx: Transaction, task: Task, lease: timedelta) -> None:
         lease,
     )
     _still_ours(task, touched)
-
-
-async def renew_copies(tx: Transaction, ids: Sequence[int], lease: timedelta) -> int:
-    """Say that copies are still on their way; returns how many are."""
-    return await tx.execute(
-        """
-        UPDATE blobs
-           SET lease_until = clock_timestamp() + $2::interval
-         WHERE id = ANY($1) AND state = 'writing'
-        """,
-        ids,
-        lease,
-    )
 
 
 async def save_progress(tx: Transaction, task: Task, progress: dict[str, Any], message: str | None) -> None:
@@ -207,19 +193,6 @@ async def insert_copies(tx: Transaction, task: Task, stores: Sequence[str], leas
     return {row["store"]: row["id"] for row in rows}
 
 
-async def mark_stored(tx: Transaction, ids: Sequence[int], size: int) -> int:
-    """Say that copies are whole; returns how many of them still were on their way."""
-    return await tx.execute(
-        """
-        UPDATE blobs
-           SET state = 'stored', size = $2, stored_at = clock_timestamp(), lease_until = NULL
-         WHERE id = ANY($1) AND state = 'writing'
-        """,
-        ids,
-        size,
-    )
-
-
 async def doom_copies(tx: Transaction, task: Task) -> None:
     """Give up every copy of a task that is not whole; their writing is over, so nobody waits for a lease."""
     await tx.execute(
@@ -231,49 +204,6 @@ async def doom_copies(tx: Transaction, task: Task) -> None:
         task.image_id,
         task.keys_begin_with,
     )
-
-
-async def doom_staged(tx: Transaction, image_id: str) -> None:
-    """Let the staged bytes of an image go."""
-    await tx.execute(
-        """
-        UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
-         WHERE image_id = $1 AND store = $2 AND state <> 'doomed'
-        """,
-        image_id,
-        STAGING,
-    )
-
-
-async def find_staged(reader: Reader, image_id: str) -> Any:
-    """Return key and size of an image's staged bytes, or None."""
-    return await reader.fetchrow(
-        """
-        SELECT key, size
-          FROM blobs
-         WHERE image_id = $1 AND store = $2 AND state = 'stored'
-         ORDER BY id DESC
-         LIMIT 1
-        """,
-        image_id,
-        STAGING,
-    )
-
-
-async def list_copies(reader: Reader, image_id: str) -> dict[str, str]:
-    """Return the keys of an image's whole copies, by store."""
-    rows = await reader.fetch(
-        """
-        SELECT store, key
-          FROM blobs
-         WHERE image_id = $1 AND store <> $2 AND state = 'stored'
-         ORDER BY id
-        """,
-        image_id,
-        STAGING,
-    )
-    return {row["store"]: row["key"] for row in rows}
 
 
 def _still_ours(task: Task, touched: int) -> None:

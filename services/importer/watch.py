@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from glimpse.database import images
+from glimpse.database import blobs, images
 from glimpse.errors import Fenced, Gone, Unavailable
 from glimpse.settings import seconds
 from schemas.events import ImportProgressed
@@ -48,11 +48,11 @@ async def _renew(ports: Ports, task: Task, progress: Progress) -> None:
     copies = list(progress.blobs)
     async with ports.database.transaction(task.actor) as tx:
         await queries.renew_lease(tx, task, seconds(ports.settings.import_.lease_seconds))
-        left = await queries.renew_copies(tx, copies, seconds(ports.settings.scrubber.abandoned_seconds))
+        left = await blobs.renew(tx, copies, seconds(ports.settings.scrubber.abandoned_seconds))
         image = await images.find(tx, task.image_id)
     if image is None or image.status in GONE:
         raise Gone("the image was deleted")
-    if left < len(copies):
+    if len(left) < len(copies):
         raise Fenced(f"copies of task {task.id} were given up while they were written")
 
 

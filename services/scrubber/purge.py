@@ -7,7 +7,7 @@ image moves, in one transaction, so that nothing hangs in between.
 
 import structlog
 
-from glimpse.database import images
+from glimpse.database import blobs, images
 from glimpse.database.pool import Transaction
 from glimpse.image import ImageRow, changes, document, remains
 from glimpse.lifecycle import Mover
@@ -15,7 +15,7 @@ from glimpse.settings import seconds
 from schemas.events import ImagePurged
 from schemas.vocabulary import Status
 from services.scrubber.ports import ACTOR, Ports
-from services.scrubber.queries import copies, deleted
+from services.scrubber.queries import deleted
 
 log = structlog.get_logger()
 
@@ -62,7 +62,7 @@ async def end(tx: Transaction, image: ImageRow) -> None:
 
 async def _begin(tx: Transaction, image_ids: list[str]) -> None:
     """Doom every copy of claimed images; those that have none end at once."""
-    await copies.doom_of_images(tx, image_ids)
+    await blobs.doom_of_images(tx, image_ids)
     for image_id in await deleted.list_without_copies(tx, image_ids):
         image = await images.find_locked(tx, image_id)
         assert image is not None, "it is claimed, so its row is there and ours"

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from glimpse import imports
-from glimpse.database import clock, images
+from glimpse.database import blobs, clock, images
 from glimpse.database.pool import Transaction
 from glimpse.image import ImageRow, changes, document
 from glimpse.lifecycle import Mover
@@ -69,11 +69,11 @@ async def _give_back(tx: Transaction, ports: Ports, image: ImageRow) -> None:
     """Take one locked image back to `queued` and tell why; it is empty then (IMG-221, IMG-223, IMG-495)."""
     reason = await _reason(tx, image)
     row = replace(image, size=None, virtual_size=None, staged_until=None)
-    await copies.doom_unfinished(tx, image.id)
+    await blobs.doom_unfinished(tx, image.id)
     if image.status is Status.IMPORTING:
         row = await _out_of_import(tx, ports, row)
     else:
-        await copies.doom_staged(tx, image.id)
+        await blobs.doom_staged(tx, image.id)
     row = await images.move(tx, row, Status.QUEUED, Mover.SCRUBBER)
     await tx.emit(_told(image, row, reason))
     log.warning("image given back", image=image.id, was=str(image.status), reason=reason)
@@ -84,16 +84,16 @@ async def _reason(tx: Transaction, image: ImageRow) -> str:
         return UPLOAD_LOST
     if image.status is Status.IMPORTING:
         return IMPORT_LOST
-    return STAGED_TOO_LONG if await copies.is_staged(tx, image.id) else STAGE_LOST
+    return STAGED_TOO_LONG if await blobs.is_staged(tx, image.id) else STAGE_LOST
 
 
 async def _out_of_import(tx: Transaction, ports: Ports, image: ImageRow) -> ImageRow:
     """Say on the image what came of its import, and keep what is staged for the next one (IMG-721)."""
     told = imports.given_up(image.service_properties) | {imports.ERROR: f"{ABANDONED}: {IMPORT_LOST}"}
     keep = timedelta(hours=ports.settings.import_.keep_staged_hours)
-    if keep and await copies.is_staged(tx, image.id):
+    if keep and await blobs.is_staged(tx, image.id):
         return replace(image, service_properties=told, staged_until=await clock.now(tx, keep))
-    await copies.doom_staged(tx, image.id)
+    await blobs.doom_staged(tx, image.id)
     return replace(image, service_properties=told)
 
 
@@ -140,5 +140,5 @@ async def _drop_staged_of(tx: Transaction, image_id: str) -> bool:
     await abandoned.forget_staged(tx, image.id)
     if image.status in (Status.UPLOADING, Status.IMPORTING):  # there they are in use again
         return False
-    await copies.doom_staged(tx, image.id)
+    await blobs.doom_staged(tx, image.id)
     return True

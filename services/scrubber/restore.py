@@ -12,7 +12,7 @@ from enum import StrEnum
 import structlog
 
 from glimpse import imports
-from glimpse.database import images
+from glimpse.database import blobs, images
 from glimpse.database.pool import Transaction
 from glimpse.errors import GlimpseError
 from glimpse.image import ImageRow, changes, document
@@ -89,7 +89,7 @@ async def _restored(tx: Transaction, image: ImageRow, found: Mapping[Copy, Found
     gone = [copy for copy, what in found.items() if what is Found.GONE]
     if gone:
         log.error("copies are gone", image=image.id, stores=[copy.store for copy in gone])
-        await copies.doom_these(tx, gone)
+        await blobs.doom_these(tx, [copy.id for copy in gone])
     await copies.forgive(tx, image.id)
     assert image.status_before is not None, "an image that waits for its purge knows what it was"
     left = {copy.store for copy, what in found.items() if what is not Found.GONE}

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from glimpse import quotas
+from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Forbidden, GlimpseError, Gone, Invalid, NotFound, StoreError, TooLarge, Unavailable
@@ -26,7 +27,6 @@ from services.api.actions import seeing
 from services.api.announcements import Announced
 from services.api.caller import Caller
 from services.api.ports import Ports
-from services.api.queries import blobs
 
 log = structlog.get_logger()
 
@@ -161,7 +161,7 @@ async def _activate(
     algorithm = ports.settings.images.hashing_algorithm
     async with ports.database.transaction(caller.actor) as tx:
         image = await rows.find_locked(tx, image_id)
-        if image is None or image.status is not Status.SAVING or not await blobs.mark_stored(tx, blob, measured.size):
+        if image is None or image.status is not Status.SAVING or not await blobs.mark_stored(tx, [blob], measured.size):
             raise Gone(f"image {image_id} was deleted, or its upload given up, before all bytes had arrived")
         row = replace(
             image,

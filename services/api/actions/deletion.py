@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from glimpse import restore as restoring
-from glimpse.database import clock
+from glimpse.database import blobs, clock
 from glimpse.database import images as rows
 from glimpse.errors import Forbidden, NotFound
 from glimpse.image import document, remains
@@ -16,7 +16,7 @@ from services.api.actions import seeing
 from services.api.caller import Caller
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
-from services.api.queries import blobs, members
+from services.api.queries import members
 
 RESTORABLE = frozenset({Status.ACTIVE, Status.DEACTIVATED})
 """What a restored image can be again; any other becomes queued, since nobody works on it any more (IMG-716)."""
@@ -31,6 +31,7 @@ async def delete(ports: Ports, caller: Caller, image_id: str) -> None:
         if image.protected:
             raise Forbidden(f"Image {image_id} is protected and cannot be deleted.")
         await blobs.doom_unfinished(tx, image_id)
+        await blobs.doom_staged(tx, image_id)
         now = await clock.now(tx)
         purge_after: datetime | None = None
         if await blobs.has_copies(tx, image_id):

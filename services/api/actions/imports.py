@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from glimpse import addresses, imports
+from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Invalid
@@ -17,7 +18,7 @@ from services.api.actions import seeing
 from services.api.caller import Caller
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
-from services.api.queries import blobs, tasks
+from services.api.queries import tasks
 from services.api.wishes import Wish
 
 STALE = {"pending": timedelta(minutes=120), "processing": timedelta(minutes=60)}

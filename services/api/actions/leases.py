@@ -2,10 +2,10 @@
 
 import structlog
 
+from glimpse.database import blobs
 from glimpse.errors import Unavailable
 from glimpse.settings import seconds
 from services.api.ports import Ports
-from services.api.queries import blobs
 
 log = structlog.get_logger()
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from glimpse import settings
+from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.database.pool import Reader, Transaction
 from glimpse.errors import NotFound
 from schemas.vocabulary import Visibility
 from services.api.caller import Caller
 from services.api.policy.policy import Seen, sees
-from services.api.queries import blobs, images
+from services.api.queries import images
 
 
 async def find(reader: Reader, caller: Caller, image_id: str) -> Seen:

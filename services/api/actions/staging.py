@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.errors import Conflict, Gone, NotFound
 from glimpse.image import ImageRow, document
@@ -16,7 +17,6 @@ from services.api.actions import data, seeing
 from services.api.announcements import Announced
 from services.api.caller import Caller
 from services.api.ports import Ports
-from services.api.queries import blobs
 
 
 def require_enabled(ports: Ports) -> None:
@@ -67,7 +67,7 @@ async def _begin(ports: Ports, caller: Caller, image_id: str, announced: Announc
 async def _keep(ports: Ports, caller: Caller, image_id: str, blob: int, size: int) -> None:
     async with ports.database.transaction(caller.actor) as tx:
         image = await rows.find_locked(tx, image_id)
-        if image is None or image.status is not Status.UPLOADING or not await blobs.mark_stored(tx, blob, size):
+        if image is None or image.status is not Status.UPLOADING or not await blobs.mark_stored(tx, [blob], size):
             raise Gone(f"image {image_id} was deleted, or its staging given up, before all bytes had arrived")
         row = await rows.save(tx, replace(image, size=size))
         await tx.emit(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.errors import Conflict, Forbidden, NotFound
 from glimpse.image import document
@@ -10,7 +11,6 @@ from schemas.vocabulary import Status
 from services.api.actions import seeing
 from services.api.caller import Caller
 from services.api.ports import Ports
-from services.api.queries import blobs
 
 
 def require_names(ports: Ports) -> None:

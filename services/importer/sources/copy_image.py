@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from services.importer import queries
+from glimpse.database import blobs
 from services.importer.failures import SOURCE_NOT_FOUND, ImportFailure
 from services.importer.ports import Ports
 from services.importer.work import Source, Task
@@ -13,7 +13,7 @@ from services.importer.work import Source, Task
 async def copy_image(ports: Ports, task: Task) -> AsyncIterator[Source]:
     """Lend the copy in the store that is read first (IMG-439)."""
     async with ports.database.reading() as reader:
-        copies = await queries.list_copies(reader, task.image_id)
+        copies = await blobs.list_copies(reader, task.image_id)
     names = ports.catalog.by_weight([name for name in ports.catalog.names if name in copies])
     if not names:
         raise ImportFailure(SOURCE_NOT_FOUND, "no store that is configured holds a copy of this image")

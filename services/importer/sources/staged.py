@@ -3,8 +3,8 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from glimpse.database import blobs
 from schemas.vocabulary import STAGING
-from services.importer import queries
 from services.importer.failures import SOURCE_NOT_FOUND, ImportFailure
 from services.importer.ports import Ports
 from services.importer.work import Source, Task
@@ -14,7 +14,7 @@ from services.importer.work import Source, Task
 async def staged(ports: Ports, task: Task) -> AsyncIterator[Source]:
     """Lend an image's staged bytes."""
     async with ports.database.reading() as reader:
-        found = await queries.find_staged(reader, task.image_id)
+        found = await blobs.find_staged(reader, task.image_id)
     if found is None:
         raise ImportFailure(SOURCE_NOT_FOUND, "nothing is staged for this image; stage its bytes, then import again")
     store = ports.catalog.get(STAGING)

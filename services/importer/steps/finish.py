@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from glimpse import imports
-from glimpse.database import images
+from glimpse.database import blobs, images
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Gone
 from glimpse.image import ImageRow, document
@@ -31,7 +31,7 @@ async def finish(ports: Ports, job: Job) -> Job:
         await queries.mark_success(tx, task, _message(kept), live)
         if kept is not None:
             ids = list(kept.blobs.values())
-            if await queries.mark_stored(tx, ids, kept.measured.size) != len(ids):
+            if not await blobs.mark_stored(tx, ids, kept.measured.size):
                 raise ImportFailure(STORE_FAILED, "the copies were given up while they were written", passing=True)
         await queries.doom_copies(tx, task)
         if task.method is ImportMethod.COPY_IMAGE:
@@ -65,7 +65,7 @@ async def _activated(tx: Transaction, image: ImageRow, job: Job, algorithm: str)
         staged_until=None,
         service_properties=_told(image, kept.failed) | _source(job, algorithm),
     )
-    await queries.doom_staged(tx, image.id)
+    await blobs.doom_staged(tx, image.id)
     row = await images.move(tx, row, Status.ACTIVE, Mover.IMPORTER)
     await tx.emit(
         ImageActivated(subject=row.id, version=row.version, image=document(row), previous={"status": image.status})
@@ -74,8 +74,8 @@ async def _activated(tx: Transaction, image: ImageRow, job: Job, algorithm: str)
 
 async def _copied(tx: Transaction, image: ImageRow, kept: Kept | None) -> None:
     """Status, size and digests stay as they are (IMG-499)."""
-    blobs, failed = (kept.blobs, kept.failed) if kept is not None else ({}, {})
-    stores = [*image.stores, *(name for name in blobs if name not in image.stores)]
+    filled, failed = (kept.blobs, kept.failed) if kept is not None else ({}, {})
+    stores = [*image.stores, *(name for name in filled if name not in image.stores)]
     row = await images.save(tx, replace(image, stores=stores, service_properties=_told(image, failed)))
     previous = {"stores": ",".join(image.stores)}
     await tx.emit(ImageUpdated(subject=row.id, version=row.version, image=document(row), previous=previous))

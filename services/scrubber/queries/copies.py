@@ -1,8 +1,6 @@
-"""Statements on copies of bytes: the rows of `blobs`.
+"""What the scrubber alone asks about copies of bytes, and does with doomed ones.
 
-A copy on its way has a lease, renewed by whoever writes it for as long as its state is `writing`. The lease stays on
-the row when the copy is doomed: until it has ended the writer may not have noticed, and bytes deleted now could be
-written once more.
+How copies come to be doomed, and what their leases are for, is in glimpse/database/blobs.py.
 """
 
 from collections.abc import Sequence
@@ -33,65 +31,6 @@ class Waiting:
     store: str
     copies: int
     reason: str
-
-
-async def doom_of_images(tx: Transaction, image_ids: Sequence[str]) -> None:
-    """Let every copy of images go, staged and half-written ones too."""
-    await tx.execute(
-        """
-        WITH kept AS (
-            SELECT id
-              FROM blobs
-             WHERE image_id = ANY($1) AND state <> 'doomed'
-             ORDER BY id
-               FOR UPDATE
-        )
-        UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), attempts = 0,
-               last_error = NULL
-          FROM kept
-         WHERE blobs.id = kept.id
-        """,
-        image_ids,
-    )
-
-
-async def doom_these(tx: Transaction, copies: Sequence[Copy]) -> None:
-    """Let single copies go."""
-    await tx.execute(
-        """
-        UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), attempts = 0,
-               last_error = NULL
-         WHERE id = ANY($1) AND state <> 'doomed'
-        """,
-        [copy.id for copy in copies],
-    )
-
-
-async def doom_unfinished(tx: Transaction, image_id: str) -> None:
-    """Give up every copy of an image that is not whole."""
-    await tx.execute(
-        """
-        UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
-         WHERE image_id = $1 AND state = 'writing'
-        """,
-        image_id,
-    )
-
-
-async def doom_staged(tx: Transaction, image_id: str) -> None:
-    """Let the staged bytes of an image go."""
-    await tx.execute(
-        """
-        UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
-         WHERE image_id = $1 AND store = $2 AND state <> 'doomed'
-        """,
-        image_id,
-        STAGING,
-    )
 
 
 async def doom_unheard_of(tx: Transaction, limit: int) -> int:
@@ -176,14 +115,6 @@ async def delete(tx: Transaction, copy: Copy) -> None:
 async def has_any(reader: Reader, image_id: str) -> bool:
     """Say whether an image has a copy, in whatever state."""
     found: bool = await reader.fetchval("SELECT EXISTS (SELECT FROM blobs WHERE image_id = $1)", image_id)
-    return found
-
-
-async def is_staged(reader: Reader, image_id: str) -> bool:
-    """Say whether an image's bytes are staged and whole."""
-    found: bool = await reader.fetchval(
-        "SELECT EXISTS (SELECT FROM blobs WHERE image_id = $1 AND store = $2 AND state = 'stored')", image_id, STAGING
-    )
     return found
 
 

@@ -1,7 +1,9 @@
-"""Statements on copies of bytes: their rows come before their first byte, and only the scrubber takes them away.
+"""Copies of bytes: their rows come before their first byte, and every service moves them in this one way.
 
-It deletes doomed bytes once no lease is on their row: whoever dooms what they wrote themselves takes the lease away,
-whoever dooms what another may still be writing leaves it there.
+A copy is `writing`, then `stored`, then `doomed`; only the scrubber takes it away then. A copy on its way has a lease,
+which whoever writes it renews. Who dooms what they wrote themselves takes the lease away; who dooms what another may
+still be writing leaves it there: until it has ended the writer may not have noticed, and bytes that were deleted then
+could be written once more.
 """
 
 from collections.abc import Sequence
@@ -43,26 +45,27 @@ async def renew(tx: Transaction, blobs: Sequence[int], lease: timedelta) -> set[
     return {row["id"] for row in rows}
 
 
-async def mark_stored(tx: Transaction, blob: int, size: int) -> bool:
-    """Say that a copy is whole; False when it was given up meanwhile."""
+async def mark_stored(tx: Transaction, blobs: Sequence[int], size: int) -> bool:
+    """Say that copies are whole; False when one of them was given up meanwhile."""
     touched = await tx.execute(
         """
         UPDATE blobs
            SET state = 'stored', size = $2, stored_at = clock_timestamp(), lease_until = NULL
-         WHERE id = $1 AND state = 'writing'
+         WHERE id = ANY($1) AND state = 'writing'
         """,
-        blob,
+        blobs,
         size,
     )
-    return bool(touched)
+    return touched == len(blobs)
 
 
 async def doom(tx: Transaction, blob: int) -> bool:
-    """Give up a copy that is not whole; False when it was given up already."""
+    """Give up a copy that we do not write any more; False when it was given up already."""
     touched = await tx.execute(
         """
         UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL,
+               attempts = 0, last_error = NULL
          WHERE id = $1 AND state = 'writing'
         """,
         blob,
@@ -80,7 +83,8 @@ async def doom_half_stored(tx: Transaction, image_id: str) -> None:
     await tx.execute(
         """
         UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), attempts = 0,
+               last_error = NULL
          WHERE image_id = $1 AND store <> $2 AND state = 'writing'
         """,
         image_id,
@@ -93,7 +97,8 @@ async def doom_copy(tx: Transaction, image_id: str, store: str) -> None:
     await tx.execute(
         """
         UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), lease_until = NULL,
+               attempts = 0, last_error = NULL
          WHERE image_id = $1 AND store = $2 AND state = 'stored'
         """,
         image_id,
@@ -106,7 +111,8 @@ async def doom_staged(tx: Transaction, image_id: str) -> None:
     await tx.execute(
         """
         UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), attempts = 0,
+               last_error = NULL
          WHERE image_id = $1 AND store = $2 AND state <> 'doomed'
         """,
         image_id,
@@ -115,15 +121,49 @@ async def doom_staged(tx: Transaction, image_id: str) -> None:
 
 
 async def doom_unfinished(tx: Transaction, image_id: str) -> None:
-    """Let go of everything of an image that is not a whole copy in a store; writers keep their leases."""
+    """Let go of every copy of an image that is on its way, into staging too; writers keep their leases."""
     await tx.execute(
         """
         UPDATE blobs
-           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp()
-         WHERE image_id = $1 AND (state = 'writing' OR (state = 'stored' AND store = $2))
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), attempts = 0,
+               last_error = NULL
+         WHERE image_id = $1 AND state = 'writing'
         """,
         image_id,
-        STAGING,
+    )
+
+
+async def doom_these(tx: Transaction, blobs: Sequence[int]) -> None:
+    """Let go of single copies, whatever they are; writers keep their leases."""
+    await tx.execute(
+        """
+        UPDATE blobs
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), attempts = 0,
+               last_error = NULL
+         WHERE id = ANY($1) AND state <> 'doomed'
+        """,
+        blobs,
+    )
+
+
+async def doom_of_images(tx: Transaction, image_ids: Sequence[str]) -> None:
+    """Let go of every copy of images, staged and half-written ones too; writers keep their leases."""
+    await tx.execute(
+        """
+        WITH kept AS (
+            SELECT id
+              FROM blobs
+             WHERE image_id = ANY($1) AND state <> 'doomed'
+             ORDER BY id
+               FOR UPDATE
+        )
+        UPDATE blobs
+           SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), attempts = 0,
+               last_error = NULL
+          FROM kept
+         WHERE blobs.id = kept.id
+        """,
+        image_ids,
     )
 
 
@@ -182,3 +222,18 @@ async def is_staged(reader: Reader, image_id: str) -> bool:
         STAGING,
     )
     return bool(found)
+
+
+async def find_staged(reader: Reader, image_id: str) -> Any:
+    """Return key and size of an image's staged bytes, or None."""
+    return await reader.fetchrow(
+        """
+        SELECT key, size
+          FROM blobs
+         WHERE image_id = $1 AND store = $2 AND state = 'stored'
+         ORDER BY id DESC
+         LIMIT 1
+        """,
+        image_id,
+        STAGING,
+    )
