@@ -127,9 +127,9 @@ lets it go. A group that has put `bus.dead_letter_limit` aside stops rather than
 **Kafka** may be switched on at any time: what the log still has is published from its beginning, how every image is
 then is published once, and our own groups go on in Kafka from where they were in the log. While it is away, requests
 are answered, the log grows, and a warning comes once a minute; `glimpse events groups` shows in the row `kafka` how
-much waits, and of each group how far it is in each partition. Topics that are missing are made; of those that are set up
-otherwise the log says how. The number of partitions is for ever. Only Glimpse should be allowed to write to its topics,
-and two deployments that share a Kafka need two `bus.kafka_topic_prefix`.
+much waits, and of each group how far it is in each partition. Topics that are missing are made; of those that are set
+up otherwise the log says how. The number of partitions is for ever. Only Glimpse should be allowed to write to its
+topics, and two deployments that share a Kafka need two `bus.kafka_topic_prefix`.
 
 `glimpse events forget kafka-state` has the state topic told of every image anew, should it have lost something. What
 our own groups could not read in Kafka is shown by `glimpse events dlq unreadable GROUP`, and dropped with `--drop`.
