@@ -385,6 +385,15 @@ async def test_a_topic_that_can_not_be_made_is_waited_for(news, a_publisher):
         await a_publisher().run_once()
 
 
+async def test_an_event_that_can_not_be_written_is_not_passed_over(news, at_work):
+    await news.tell(an_update(1), an_update(2))
+    await news.sequence()
+    await news.execute("UPDATE events SET subject = '' WHERE pos = 3")
+    with pytest.raises(Unavailable, match="event 3 can not be written for Kafka"):
+        await at_work.run_once()
+    assert await mark(news, KAFKA) == 1
+
+
 async def test_what_others_write_to_the_topic_does_not_disturb_it(news, a_publisher):
     publisher = a_publisher()
     await publisher.run_once()
