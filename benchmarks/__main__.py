@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import crowd, limits, memory, news, requests, seed, service, streams
 from benchmarks.requests import CREATE, DELETE, PATCH
 from benchmarks.service import Service
+from tests.fixtures import kafka
 
 REFERENCE = {"show": 191, "create": 61, "patch": 44, "delete": 35, "list of 25": 28}
 """Requests per second of the service that is to be replaced, at 16 connections on two such cores."""
@@ -34,10 +35,11 @@ def main() -> None:
         figures["requests"] = _requests(glimpse, options.seconds)
         figures["changes"] = _changes(glimpse, options.seconds)
         figures["streams"] = _streams(glimpse, options.mebibytes)
-        figures["news"] = asdict(asyncio.run(news.latency(glimpse, options.seconds)))
+        figures["news"] = asdict(asyncio.run(news.latency(glimpse, news.of_the_log(glimpse), options.seconds)))
         slow = crowd.measured(glimpse, streams.newest_image(glimpse), 200, options.seconds)
         figures["beside 200 slow uploads"] = asdict(slow)
         figures["memory after, MiB"] = [asdict(process) for process in memory.processes(glimpse)]
+    figures["news in Kafka"] = _news_in_kafka(options.seconds)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
     json.dump(figures, sys.stdout, indent=2)
@@ -89,6 +91,13 @@ def _changes(glimpse: Service, seconds: int) -> dict[str, Any]:
                 "times the reference": round(rate.per_second / REFERENCE[name], 1) if connections == 16 else None,
             }
     return figures
+
+
+def _news_in_kafka(seconds: int) -> dict[str, Any] | str:
+    if not kafka.is_there():
+        return "not measured: `make setup` fetches Apache Kafka where there is Maven"
+    with kafka.a_broker() as broker, service.running("--kafka", broker.bootstrap) as glimpse:
+        return asdict(asyncio.run(news.latency(glimpse, news.of_kafka(broker.bootstrap), seconds)))
 
 
 def _streams(glimpse: Service, mebibytes: int) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(*, data: Path | None = None) -> Iterator[Service]:
+def running(*words: str, data: Path | None = None) -> Iterator[Service]:
     """Run `glimpse up` in a directory of its own (or in `data`, which stays), and stop it at the end."""
     with contextlib.ExitStack() as stack:
         if data is None:
@@ -40,7 +40,7 @@ def running(*, data: Path | None = None) -> Iterator[Service]:
         began = time.monotonic()
         log = stack.enter_context(tempfile.TemporaryFile())
         process = subprocess.Popen(
-            [sys.executable, "-m", "glimpse.cli", "up", "--data-dir", str(data), "--port", str(port)],
+            [sys.executable, "-m", "glimpse.cli", "up", "--data-dir", str(data), "--port", str(port), *words],
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from glimpse import settings
+from glimpse.bus import topics
 from glimpse.bus.envelope import SEQUENCE_DIGITS
 from glimpse.bus.positions import JUMP
-from schemas.events import Event, ImageActivated, every_event
+from schemas.events import Event, ImageActivated, ImageState, every_event
+
+EVENTS, STATE = topics.events(settings.Bus()), topics.state(settings.Bus())
 
 EXAMPLE = Path(__file__).parents[1] / "schemas/examples" / ImageActivated.type() / "first_bytes.json"
 
@@ -50,6 +54,7 @@ log.
 | `service` | the service that told it |
 | `requestid` | the request that it follows from, as in the answer's `X-Openstack-Request-Id` |
 | `traceparent` | the trace that it belongs to |
+| `abridged` | `true` in Kafka when members of the data are missing, see below |
 
 What is unknown is left out. `data` is a JSON object, always there. One event, whole:
 
@@ -75,6 +80,42 @@ glimpse events tail --image ID --json          # one image; one CloudEvent on ea
 
 These read the database that the settings name.
 
+## In Kafka
+
+With `bus.kafka_bootstrap` set, everything is published to [Apache Kafka](https://kafka.apache.org), too, within tens of
+milliseconds of its commit. [schemas/asyncapi.yaml](../schemas/asyncapi.yaml) says the same to programs.
+
+| topic | cleanup | holds |
+|---|---|---|
+| `{EVENTS.name}` | delete, after `bus.kafka_keep_days` | every fact |
+| `{STATE.name}` | compact | each image as it is now; null once it is gone for good |
+| `{EVENTS.name}.<group>.dlq` | delete, after `bus.dead_letter_days` | what a group of ours could not read |
+
+- **Key.** The subject, as text. All about one image is in one partition.
+- **Binary mode.** Attributes are headers with `ce_` before their names, `content-type` is `application/json`, and the
+  value is `data` alone. With `bus.kafka_mode = "structured"` the value is the whole CloudEvent as JSON. A value of the
+  events topic is never null.
+- **Repeats.** After a failure of ours or of Kafka's, some messages come again, with the same `id` and `sequence`.
+  Within a partition, no event is ever there before one that it must follow. So this is enough:
+
+```
+in one transaction of your own database:
+    raise the mark that you keep for this partition to ce_sequence, unless it is there already
+    when it was lower: your effect
+then: commit the offset
+```
+
+- **State.** A message of the state topic has the `type` `{ImageState.type()}`, the `imageversion`, the
+  `sequence` up to which it is true, and `data.image` as in the events. Read it from the beginning to know every image,
+  then go on; drop what has no higher `imageversion` than you have.
+- **Large ones.** What is larger than the topic takes (`max.message.bytes`) loses the largest members of its data, such
+  as properties and tags, until it fits, and says `abridged`. The API has the rest.
+
+```sh
+kafka-console-consumer.sh --bootstrap-server HOST:9092 --topic {EVENTS.name} \\
+    --from-beginning --property print.key=true --property print.headers=true
+```
+
 ## For operators
 
 Our own services read in groups, one for each service. `glimpse events groups` shows how far each is. Events are kept
@@ -82,6 +123,17 @@ until every group has read them, however old they are; `glimpse events forget GR
 read for again. An event that a group can not handle is put aside with the reason, and kept for `bus.dead_letter_days`:
 `glimpse events dlq list` shows them, `glimpse events dlq retry ID` has one tried again, `glimpse events dlq drop ID`
 lets it go. A group that has put `bus.dead_letter_limit` aside stops rather than lose more, and its service with it.
+
+**Kafka** may be switched on at any time: what the log still has is published from its beginning, how every image is
+then is published once, and our own groups go on in Kafka from where they were in the log. While it is away, requests
+are answered, the log grows, and a warning comes once a minute; `glimpse events groups` shows in the row `kafka` how
+much waits, and of each group how far it is in each partition. Topics that are missing are made; of those that are set
+up otherwise the log says how. The number of partitions is for ever. Only Glimpse should be allowed to write to its
+topics, and two deployments that share a Kafka need two `bus.kafka_topic_prefix`.
+
+`glimpse events forget kafka-state` has the state topic told of every image anew, should it have lost something. What
+our own groups could not read in Kafka is shown by `glimpse events dlq unreadable GROUP`, and dropped with `--drop`.
+After Kafka was switched off for good, `glimpse events forget kafka` lets the log go that is kept for it.
 """
 
 

@@ -2,11 +2,11 @@
 
 import json
 
-from schemas.events import SCHEMA_PREFIX, every_event
+from schemas.events import SCHEMA_PREFIX, Event, ImageState, every_event
 
 
 def event_schemas() -> dict[str, str]:
-    """Return a JSON Schema for the data of each fact, by the file it goes to."""
+    """Return a JSON Schema for the data of each fact, and of an image as it is, by the file it goes to."""
     return {
         f"schemas/json/{kind.type()}.json": json.dumps(
             {
@@ -17,5 +17,9 @@ def event_schemas() -> dict[str, str]:
             indent=2,
         )
         + "\n"
-        for kind in every_event()
+        for kind in _kinds()
     }
+
+
+def _kinds() -> list[type[Event] | type[ImageState]]:
+    return [*every_event(), ImageState]

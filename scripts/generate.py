@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts import configuration, events, exports, lifecycle
+from scripts import asyncapi, configuration, events, exports, lifecycle
 
 ROOT = Path(__file__).parent.parent
 ONLY_GENERATED = ("schemas/json",)
@@ -15,6 +15,7 @@ def made() -> dict[str, str]:
         "docs/lifecycle.md": lifecycle.page(),
         "docs/configuration.md": configuration.page(),
         "docs/events.md": events.page(),
+        "schemas/asyncapi.yaml": asyncapi.page(),
         **exports.event_schemas(),
     }
 

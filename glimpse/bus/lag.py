@@ -54,7 +54,7 @@ async def count(bus: settings.Bus, topic: str) -> int:
 async def _range(bus: settings.Bus, topic: str) -> tuple[dict[int, int], dict[int, int]]:
     with connection.answering():
         async with asyncio.timeout(bus.kafka_request_timeout_seconds):
-            consumer = AIOKafkaConsumer(topic, **connection.reached(bus))
+            consumer = AIOKafkaConsumer(topic, **connection.reached(bus), fetch_max_wait_ms=1)  # we wait behind it
             try:
                 await consumer.start()
                 partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]

@@ -23,7 +23,7 @@ BATCH_BYTES = 1_000_000
 """Of more than one record; for a larger one there is a batch of its own."""
 
 PARTITION = DefaultPartitioner()
-"""The one that every client of Kafka has, so that others find an image where we put it."""
+"""As Java's clients have it."""
 
 
 class Batches:

@@ -21,7 +21,7 @@ from glimpse.bus.envelope import Envelope
 from glimpse.bus.groups import KAFKA, STATE
 from glimpse.bus.leases import Holder, Lease
 from glimpse.bus.producer import Batches, Producer
-from glimpse.bus.records import State
+from glimpse.bus.records import Record, State
 from glimpse.database import images
 from glimpse.database.pool import Database, Reader
 from glimpse.errors import Fenced, Unavailable
@@ -101,10 +101,10 @@ class Publisher:
         told_until = known.state if self._survey is None else self._survey.since
         count = 0
         for told in waiting:
-            if not round_.add(records.of_event(told, self._bus, producer.limit)):
+            record, after = self._written(told, producer.limit)
+            if not round_.add(record):
                 break
             count += 1
-            after = records.state_after(told)
             if after and (told_until is None or told.pos > told_until):
                 latest[told.subject] = after
         for image_id, after in latest.items():
@@ -115,6 +115,16 @@ class Publisher:
             await marks.move(tx, KAFKA, marks.LOG, waiting[count - 1].pos)
             await marks.advance(tx, STATE, waiting[count - 1].pos)
         return count
+
+    def _written(self, told: Envelope, limit: int) -> tuple[Record, State | None]:
+        """Return an event as Kafka gets it, and how its image is then. Raises Unavailable.
+
+        One that can not be written holds up all that follow, and says so again and again; requests go on.
+        """
+        try:
+            return records.of_event(told, self._bus, limit), records.state_after(told)
+        except Exception as error:
+            raise Unavailable(f"event {told.pos} can not be written for Kafka: {error!r}") from error
 
     async def _begin_survey(self) -> Survey:
         async with self._database.reading() as reader:

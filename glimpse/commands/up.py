@@ -17,18 +17,21 @@ Host = Annotated[str | None, typer.Option(help="The address to listen on. Defaul
 Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 takes a free one. Default: 9292.")]
 Postgres = Annotated[str | None, typer.Option("--postgres", help="Use this database (a DSN) and start none.")]
 
+Kafka = Annotated[str | None, typer.Option("--kafka", help="Publish events to this Apache Kafka: host:port,...")]
+
 
 def up(
     data_dir: DataDir = None,
     host: Host = None,
     port: Port = None,
     postgres: Postgres = None,
+    kafka: Kafka = None,
     config: settled.Config = None,
     overrides: settled.Overrides = None,
 ) -> None:
     """Run all of it here: the three services and a Postgres of their own."""
     with settled.refusals_in_one_line():
-        options = {"api.host": host, "api.port": port, "postgres.dsn": postgres}
+        options = {"api.host": host, "api.port": port, "postgres.dsn": postgres, "bus.kafka_bootstrap": kafka}
         told = [f"{name}={json.dumps(value)}" for name, value in options.items() if value is not None]
         stated = settings.stated(config, settled.nested([*told, *(overrides or [])]))
         from glimpse.embedded import house

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from datetime import timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from glimpse.database.pool import Actor
 from glimpse.errors import Invalid, Unavailable
 from glimpse.image import document
 from schemas.events import ImageDeleted, ImagePurged, ImageUpdated, MemberCreated
+from tests.fixtures import gates
 from tests.fixtures.kafka import free_port, read_all
 
 pytestmark = pytest.mark.usefixtures("kafka")
@@ -383,6 +385,15 @@ async def test_a_topic_that_can_not_be_made_is_waited_for(news, a_publisher):
         await a_publisher().run_once()
 
 
+async def test_an_event_that_can_not_be_written_is_not_passed_over(news, at_work):
+    await news.tell(an_update(1), an_update(2))
+    await news.sequence()
+    await news.execute("UPDATE events SET subject = '' WHERE pos = 3")
+    with pytest.raises(Unavailable, match="event 3 can not be written for Kafka"):
+        await at_work.run_once()
+    assert await mark(news, KAFKA) == 1
+
+
 async def test_what_others_write_to_the_topic_does_not_disturb_it(news, a_publisher):
     publisher = a_publisher()
     await publisher.run_once()
@@ -392,3 +403,37 @@ async def test_what_others_write_to_the_topic_does_not_disturb_it(news, a_publis
     await news.sequence()
     await publish(news, publisher)
     assert len(await read_events(news)) == 2
+
+
+LEADS = """
+import asyncio, sys
+from pydantic import SecretStr
+from glimpse import settings
+from glimpse.bus import leader
+from glimpse.database.pool import Database
+
+async def main():
+    database = await Database.open(settings.Postgres(dsn=SecretStr(sys.argv[1])))
+    await leader.follow(database, settings.Bus.model_validate_json(sys.argv[2]), asyncio.Event())
+
+asyncio.run(main())
+"""
+
+
+async def test_a_leader_killed_between_kafkas_acknowledgement_and_its_mark_leaves_only_repeats(
+    news, dsn, at_work, a_publisher
+):
+    await at_work.give_back()
+    news.bus = news.bus.model_copy(update={"lease_seconds": 1.0, "kafka_request_timeout_seconds": 1.0})
+    await news.tell(*(an_update(version) for version in (1, 2, 3)))
+    argv = [sys.executable, "-c", LEADS, dsn, news.bus.model_dump_json()]
+    async with gates.closed(dsn, "UPDATE", "marks", "NEW.reader = 'kafka'") as gate:
+        process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.DEVNULL)
+        await gate.reached()
+        process.kill()
+        await process.wait()
+    assert await mark(news, KAFKA) == 1
+    await publish(news, a_publisher())
+    found = [message for message in await read_events(news) if message.key == b"i1"]
+    assert sequences(found) == [2, 3, 4, 2, 3, 4]
+    assert len({dict(message.headers)["ce_id"] for message in found}) == 3

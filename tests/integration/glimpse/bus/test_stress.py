@@ -1,15 +1,21 @@
-"""Everything at once: many writers, leaders that are replaced, cut off and aborted, and not one event astray."""
+"""Everything at once: many writers, leaders that are replaced, cut off and aborted, and not one event astray.
+
+What reaches Kafka is read back as a subscriber reads it: repeats are dropped by their position, and nothing else.
+"""
 
 import asyncio
 import contextlib
 import random
 from collections import defaultdict
+from typing import Any
 
 import asyncpg
 import pytest
 
 from glimpse import settings
-from glimpse.bus import leases
+from glimpse.bus import leases, marks, topics
+from glimpse.bus.groups import KAFKA
+from glimpse.bus.publisher import Publisher
 from glimpse.bus.sequencer import LEASE, Sequencer, advance
 from glimpse.database import images
 from glimpse.database.pool import Database
@@ -17,6 +23,7 @@ from glimpse.errors import Fenced, Unavailable
 from glimpse.image import document
 from glimpse.settings import seconds
 from schemas.events import ImageUpdated
+from tests.fixtures.kafka import read_all
 
 WRITERS = 16
 TRANSACTIONS = 520
@@ -27,20 +34,25 @@ class Rollback(Exception):
     """A transaction that is given up."""
 
 
-async def test_nothing_is_lost_or_doubled_and_each_image_keeps_its_order(news, dsn, connect, make_images):
+async def test_nothing_is_lost_or_doubled_and_each_image_keeps_its_order(
+    news, dsn, connect, make_images, kafka_settings
+):
+    bus = BUS.model_copy(update=kafka_settings)
     image_ids = await make_images(40)
     writers = await connect(pool_size=WRITERS)
     leaders = await connect(pool_size=8, application_name="leader")
     told: dict[str, list[int]] = defaultdict(list)
     done = asyncio.Event()
     around = [asyncio.create_task(_lead(leaders, done, random.Random(n))) for n in range(2)]
+    around += [asyncio.create_task(_publish(leaders, bus, done, random.Random(10 + n))) for n in range(2)]
     around.append(asyncio.create_task(_lead_and_not_believe_the_end(leaders, done)))
     around.append(asyncio.create_task(_make_trouble(dsn, done)))
     try:
         await asyncio.gather(*(_write(writers, image_ids, told, random.Random(100 + n)) for n in range(WRITERS)))
     finally:
         done.set()
-    *_, refused, troubles = await asyncio.gather(*around)
+    *_, given_up, given_up_too, refused, troubles = await asyncio.gather(*around)
+    assert given_up + given_up_too > 5
     assert refused > 0
     assert troubles > 5
     await news.execute("UPDATE leases SET until = '-infinity'")
@@ -54,6 +66,29 @@ async def test_nothing_is_lost_or_doubled_and_each_image_keeps_its_order(news, d
     for _, _, subject, version in log:
         found[subject].append(version)
     assert found == told
+
+    await _publish_the_rest(leaders, bus, len(log))
+    messages = await read_all(bus.kafka_bootstrap, topics.events(bus).name)
+    assert len(messages) > len(log)  # some rounds were sent more than once
+    assert {_id_and_position(message) for message in messages} == {(str(event_id), pos) for pos, event_id, *_ in log}
+    assert _as_a_subscriber_hears_it(messages) == told
+
+
+def _id_and_position(message: Any) -> tuple[str, int]:
+    headers = dict(message.headers)
+    return headers["ce_id"].decode(), int(headers["ce_sequence"])
+
+
+def _as_a_subscriber_hears_it(messages: list[Any]) -> dict[str, list[int]]:
+    """Return the versions of each image, dropping what is not higher than the highest position of its partition."""
+    heard: dict[str, list[int]] = defaultdict(list)
+    highest: dict[int, int] = defaultdict(int)
+    for message in messages:
+        _, pos = _id_and_position(message)
+        if pos > highest[message.partition]:
+            highest[message.partition] = pos
+            heard[message.key.decode()].append(int(dict(message.headers)["ce_imageversion"]))
+    return heard
 
 
 async def _write(database: Database, image_ids: list[str], told: dict[str, list[int]], dice: random.Random) -> None:
@@ -85,6 +120,39 @@ async def _lead(database: Database, done: asyncio.Event, dice: random.Random) ->
         with contextlib.suppress(Unavailable, asyncio.CancelledError):
             await step
         await asyncio.sleep(0)
+
+
+async def _publish(database: Database, bus: settings.Bus, done: asyncio.Event, dice: random.Random) -> int:
+    """Publish, and be given up in the middle of a round now and then; returns how often that happened."""
+    publisher = Publisher(database, bus, lambda: True)
+    given_up = 0
+    while not done.is_set():
+        step = asyncio.create_task(publisher.run_once())
+        if dice.random() < 0.05:
+            await asyncio.sleep(dice.random() / 50)
+            given_up += step.cancel()
+        with contextlib.suppress(Unavailable, asyncio.CancelledError):
+            await step
+        await asyncio.sleep(0)
+    with contextlib.suppress(Unavailable):
+        await publisher.give_back()
+    return given_up
+
+
+async def _publish_the_rest(database: Database, bus: settings.Bus, head: int) -> None:
+    async with asyncio.timeout(60), database.transaction() as tx:
+        await tx.execute("UPDATE leases SET until = '-infinity'")
+    publisher = Publisher(database, bus, lambda: True)
+    async with asyncio.timeout(60):
+        while await _published(database) < head:
+            await publisher.run_once()
+            await asyncio.sleep(0)
+    await publisher.give_back()
+
+
+async def _published(database: Database) -> int:
+    async with database.reading() as reader:
+        return await marks.find(reader, KAFKA, marks.LOG) or 0
 
 
 async def _lead_and_not_believe_the_end(database: Database, done: asyncio.Event) -> int:
