@@ -95,11 +95,13 @@ async def test_a_holder_that_falls_asleep_in_a_transaction_is_cut_off(news):
 
 
 async def test_the_pool_forgets_the_patience_of_a_holder(news):
-    lease = await take(news, "a")
+    lease, show = await take(news, "a"), "SHOW idle_in_transaction_session_timeout"
+    usual = await news.value(show)
     async with news.database.transaction() as tx:
         await leases.hold(tx, lease, timedelta(milliseconds=50))
+        assert await tx.fetchval(show) == "50ms"
     async with news.database.reading() as reader:
-        assert await reader.fetchval("SHOW idle_in_transaction_session_timeout") == "0"
+        assert await reader.fetchval(show) == usual
 
 
 async def test_a_holder_takes_renews_and_gives_back(news):

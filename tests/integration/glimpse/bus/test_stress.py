@@ -52,7 +52,7 @@ async def test_nothing_is_lost_or_doubled_and_each_image_keeps_its_order(
     finally:
         done.set()
     *_, given_up, given_up_too, refused, troubles = await asyncio.gather(*around)
-    assert given_up + given_up_too > 5
+    assert given_up + given_up_too > 1
     assert refused > 0
     assert troubles > 5
     await news.execute("UPDATE leases SET until = '-infinity'")
@@ -128,7 +128,7 @@ async def _publish(database: Database, bus: settings.Bus, done: asyncio.Event, d
     given_up = 0
     while not done.is_set():
         step = asyncio.create_task(publisher.run_once())
-        if dice.random() < 0.05:
+        if dice.random() < 0.2:
             await asyncio.sleep(dice.random() / 50)
             given_up += step.cancel()
         with contextlib.suppress(Unavailable, asyncio.CancelledError):

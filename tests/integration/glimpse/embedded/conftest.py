@@ -93,8 +93,8 @@ class Up:
 
     def services(self) -> dict[str, int]:
         """Return the process of each service that was told ready, the newest."""
-        lines = [json.loads(line) for line in self.said if '"event": "ready"' in line]
-        return {line["program"]: line["pid"] for line in lines}
+        lines = [json.loads(line) for line in self.said if line.startswith("{")]
+        return {line["program"]: line["pid"] for line in lines if line["event"] == "ready"}
 
     @property
     def postgres(self) -> int:
