@@ -1,11 +1,11 @@
-"""`make bench`: everything once, as one table; `--json FILE` keeps the figures."""
+"""`make bench`: everything once, each figure as it is found; `--json FILE` keeps them."""
 
 import argparse
 import asyncio
 import json
 import os
-import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,23 +26,33 @@ def main() -> None:
     parser.add_argument("--mebibytes", type=int, default=1024, help="the size of the image that is sent and fetched")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     options = parser.parse_args()
-    figures: dict[str, Any] = {"cores": os.cpu_count()}
+    figures: dict[str, Any] = {}
+    for name, figure in _measured(options.seconds, options.mebibytes):
+        figures[name] = figure
+        print(f"{name}: {json.dumps(figure, indent=2)}", flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=2))
+
+
+def _measured(seconds: int, mebibytes: int) -> Iterator[tuple[str, Any]]:
+    """Yield one figure after the other, so that what was measured is told whatever comes after it."""
+    yield "cores", os.cpu_count()
     with service.running() as glimpse:
-        figures["ready after, seconds"] = round(glimpse.ready_after, 2)
+        yield "ready after, seconds", round(glimpse.ready_after, 2)
         asyncio.run(seed.images(glimpse.dsn, 10_000))
-        figures["memory idle, MiB"] = [asdict(process) for process in memory.processes(glimpse)]
-        figures["limits"] = _limits(glimpse, options.seconds)
-        figures["requests"] = _requests(glimpse, options.seconds)
-        figures["changes"] = _changes(glimpse, options.seconds)
-        figures["streams"] = _streams(glimpse, options.mebibytes)
-        figures["news"] = asdict(asyncio.run(news.latency(glimpse, news.of_the_log(glimpse), options.seconds)))
-        slow = crowd.measured(glimpse, streams.newest_image(glimpse), 200, options.seconds)
-        figures["beside 200 slow uploads"] = asdict(slow)
-        figures["memory after, MiB"] = [asdict(process) for process in memory.processes(glimpse)]
-    figures["news in Kafka"] = _news_in_kafka(options.seconds)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2))
-    json.dump(figures, sys.stdout, indent=2)
+        yield "memory idle, MiB", _memory(glimpse)
+        yield "limits", _limits(glimpse, seconds)
+        yield "requests", _requests(glimpse, seconds)
+        yield "changes", _changes(glimpse, seconds)
+        yield "streams", _streams(glimpse, mebibytes)
+        yield "news", asdict(asyncio.run(news.latency(glimpse, news.of_the_log(glimpse), seconds)))
+        yield "beside 200 slow uploads", asdict(crowd.measured(glimpse, streams.newest_image(glimpse), 200, seconds))
+        yield "memory after, MiB", _memory(glimpse)
+    yield "news in Kafka", _news_in_kafka(seconds)
+
+
+def _memory(glimpse: Service) -> list[dict[str, Any]]:
+    return [asdict(process) for process in memory.processes(glimpse)]
 
 
 def _limits(glimpse: Service, seconds: int) -> dict[str, float]:

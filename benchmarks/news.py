@@ -84,8 +84,8 @@ def of_kafka(bootstrap: str) -> Subscriber:
                 for messages in (await consumer.getmany(timeout_ms=50)).values():
                     for message in messages:
                         headers = dict(message.headers)
-                        event_id, version = headers["ce_id"].decode(), int(headers["ce_imageversion"])
-                        heard.hear(event_id, message.key.decode(), version)
+                        version = int(headers.get("ce_imageversion", 0))  # what is not about an image has none
+                        heard.hear(headers["ce_id"].decode(), message.key.decode(), version)
 
     return listen
 
