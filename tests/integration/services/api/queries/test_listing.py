@@ -1,7 +1,6 @@
 """What lists show is what the rules say and what can be shown alone, for random images, callers and questions."""
 
 import itertools
-import json
 import random
 import uuid
 
@@ -11,6 +10,7 @@ from glimpse.settings import Api as Rules
 from services.api import filters
 from services.api.caller import Caller
 from services.api.queries import listing
+from tests.fixtures.plans import Explaining
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -129,24 +129,6 @@ async def test_pages_of_several_ways_of_seeing_an_image_are_one_list(shared):
         assert pages == whole, query
 
 
-class Explaining:
-    """A reader that explains statements instead of running them: planned for their arguments, and for any."""
-
-    def __init__(self, connection):
-        self.connection = connection
-        self.plans = []
-
-    async def fetch(self, query, *values):
-        literals = ", ".join(f"'{value}'" for value in values)
-        await self.connection.execute(f"PREPARE asked AS {query}")
-        for mode in ("force_custom_plan", "force_generic_plan"):
-            await self.connection.execute(f"SET plan_cache_mode = {mode}")
-            explained = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE asked ({literals})"
-            self.plans.append((mode, (await self.connection.fetchval(explained)).decode()))
-        await self.connection.execute("DEALLOCATE asked")
-        return []
-
-
 async def a_crowd(api, count):
     """Make so many images: a third of them one tenant's, a few another's, and of all kinds."""
     await api.execute("TRUNCATE images, members, image_ids, blobs CASCADE")
@@ -200,9 +182,7 @@ async def test_a_page_costs_what_it_shows_whoever_asks_and_however_many_images_t
             wanted = filters.wanted([tuple(part.split("=")) for part in question.split("&") if part], Rules())
             explaining = Explaining(connection)
             await listing.list_page(explaining, caller, wanted, after)
-            for mode, plan in explaining.plans:
-                asked = (who, question, after is not None, mode)
-                top = json.loads(plan)[0]["Plan"]
-                touched = top["Shared Hit Blocks"] + top["Shared Read Blocks"]
-                assert "Seq Scan" not in plan, asked
-                assert touched <= 60 + 6 * top["Actual Rows"], asked
+            for plan in explaining.plans:
+                asked = (who, question, after is not None, plan.mode)
+                assert all(node["Node Type"] != "Seq Scan" for node in plan.nodes()), asked
+                assert plan.buffers <= 60 + 6 * plan.rows, asked
