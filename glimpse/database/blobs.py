@@ -7,7 +7,7 @@ could be written once more.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from glimpse.database.pool import Reader, Transaction
@@ -133,6 +133,24 @@ async def doom_unfinished(tx: Transaction, image_id: str) -> None:
     )
 
 
+async def doom_unneeded(tx: Transaction, image_id: str) -> tuple[bool, datetime]:
+    """Let go of what is staged or on its way, as a delete does; says whether whole copies remain, and the time."""
+    record = await tx.fetchrow(
+        """
+        WITH unneeded AS (
+            UPDATE blobs
+               SET state = 'doomed', doomed_at = clock_timestamp(), run_at = clock_timestamp(), attempts = 0,
+                   last_error = NULL
+             WHERE image_id = $1 AND (state = 'writing' OR (store = $2 AND state <> 'doomed')))
+        SELECT EXISTS (SELECT FROM blobs WHERE image_id = $1 AND store <> $2 AND state = 'stored') AS remain,
+               clock_timestamp() AS now
+        """,
+        image_id,
+        STAGING,
+    )
+    return record["remain"], record["now"]
+
+
 async def doom_these(tx: Transaction, blobs: Sequence[int]) -> None:
     """Let go of single copies, whatever they are; writers keep their leases."""
     await tx.execute(
@@ -165,18 +183,6 @@ async def doom_of_images(tx: Transaction, image_ids: Sequence[str]) -> None:
         """,
         image_ids,
     )
-
-
-async def has_copies(reader: Reader, image_id: str) -> bool:
-    """Say whether any store holds a whole copy."""
-    found = await reader.fetchval(
-        """
-        SELECT EXISTS (SELECT FROM blobs WHERE image_id = $1 AND store <> $2 AND state = 'stored')
-        """,
-        image_id,
-        STAGING,
-    )
-    return bool(found)
 
 
 async def list_copies(reader: Reader, image_id: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from glimpse import restore as restoring
-from glimpse.database import blobs, clock
+from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.errors import Forbidden, NotFound
 from glimpse.image import document, remains
@@ -30,11 +30,9 @@ async def delete(ports: Ports, caller: Caller, image_id: str) -> None:
         image = seen.image
         if image.protected:
             raise Forbidden(f"Image {image_id} is protected and cannot be deleted.")
-        await blobs.doom_unfinished(tx, image_id)
-        await blobs.doom_staged(tx, image_id)
-        now = await clock.now(tx)
+        has_copies, now = await blobs.doom_unneeded(tx, image_id)
         purge_after: datetime | None = None
-        if await blobs.has_copies(tx, image_id):
+        if has_copies:
             purge_after = now + _grace(ports)
             before = image.status if image.status in RESTORABLE else Status.QUEUED
             row = replace(image, deleted_at=now, status_before=before, purge_after=purge_after, staged_until=None)

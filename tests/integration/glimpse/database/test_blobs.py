@@ -32,7 +32,9 @@ async def doom_these(tx, image_id):
     await blobs.doom_these(tx, [await tx.fetchval("SELECT id FROM blobs WHERE image_id = $1", image_id)])
 
 
-@pytest.mark.parametrize("doom", [blobs.doom_unfinished, blobs.doom_staged, doom_of_images, doom_these])
+@pytest.mark.parametrize(
+    "doom", [blobs.doom_unfinished, blobs.doom_staged, blobs.doom_unneeded, doom_of_images, doom_these]
+)
 async def test_what_another_may_still_be_writing_keeps_its_lease(database, copy, doom):
     async with database.transaction() as tx:
         await doom(tx, IMAGE)
@@ -74,6 +76,7 @@ async def doom_the_fast_one(tx, image_id):
         (blobs.doom_unfinished, {"cheap"}),
         (blobs.doom_half_stored, {"cheap"}),
         (blobs.doom_staged, {STAGING}),
+        (blobs.doom_unneeded, {"cheap", STAGING}),
         (doom_the_fast_one, {"fast"}),
         (doom_of_images, {"fast", "cheap", STAGING}),
     ],
@@ -84,6 +87,14 @@ async def test_each_lets_go_of_what_it_says_and_the_scrubber_begins_anew_with_it
         rows = await tx.fetch("SELECT store, attempts, last_error FROM blobs WHERE state = 'doomed'")
     assert {row["store"] for row in rows} == {"slow", *stores}
     assert {(row["attempts"], row["last_error"]) for row in rows} == {(0, None)}
+
+
+@pytest.mark.usefixtures("shelf")
+async def test_a_delete_knows_whether_there_is_anything_to_restore(database):
+    async with database.transaction() as tx:
+        assert (await blobs.doom_unneeded(tx, IMAGE))[0]
+        await blobs.doom_copy(tx, IMAGE, "fast")
+        assert not (await blobs.doom_unneeded(tx, IMAGE))[0]
 
 
 @pytest.mark.usefixtures("shelf")
