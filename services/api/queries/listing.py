@@ -173,7 +173,7 @@ def _filters(text: _Text, wanted: Wanted) -> list[str]:
             value = text.bind(comparison.value) + ("::bigint" if comparison.column in NUMBERS else "")  # of any size
             found.append(f"images.{comparison.column} {comparison.operator} {value}")
     if wanted.tags:
-        found.append(f"images.tags @> {text.bind(list(wanted.tags))}")
+        found.append(f"tag_set(images.tags) @> {text.bind(list(wanted.tags))}")
     custom = {name: value for name, value in wanted.properties.items() if not name.startswith(SERVICE_PREFIXES)}
     if custom:
         found.append(f"images.properties @> {text.bind(custom)}")
