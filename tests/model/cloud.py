@@ -216,11 +216,12 @@ class Cloud:
         return {"member_id": project, "status": image.members[project]}
 
     def answer(self, caller: Caller, image_id: str, project: str, status: str) -> dict[str, str]:
-        """IMG-531 to IMG-536, IMG-543: the column of PUT."""
+        """IMG-531 to IMG-536, IMG-543: the column of PUT. An owner that shares with itself is no member (AC-3)."""
         image = self._shared(caller, image_id, 403)
         if project not in image.members or not (caller.is_admin or caller.project in (image.owner, project)):
             raise Refusal(404)
-        if not caller.is_admin and (caller.project != project or not caller.may_write):
+        is_member = caller.project == project != image.owner
+        if not caller.is_admin and not (is_member and caller.may_write):
             raise Refusal(403)
         image.members[project] = status
         return {"member_id": project, "status": status}

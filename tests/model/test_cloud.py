@@ -4,7 +4,7 @@ import asyncio
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Machine
@@ -23,5 +23,6 @@ async def test_whatever_is_asked_the_answer_is_that_of_the_contract(start_api):
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
+        phases=(Phase.generate,),
     )
     await asyncio.to_thread(run_state_machine_as_test, of_this_api, settings=options)
