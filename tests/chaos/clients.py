@@ -58,6 +58,8 @@ class Users:
     idle: list[Image] = field(default_factory=list)
     """Those that are surely active, with nobody at them."""
     answers: Counter[str] = field(default_factory=Counter)
+    odd: list[str] = field(default_factory=list)
+    """Answers that say that something is broken inside, which never should be."""
     pause: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def live(self) -> None:
@@ -88,8 +90,8 @@ class Users:
     async def _uploads(self, session: aiohttp.ClientSession) -> None:
         image = await self._made(session)
         path = f"/v2/images/{image.id}/file"
-        await self._ask(session, image, "PUT", path, {ACTIVE}, {204}, data=image.content, headers=OCTETS)
-        self.idle.append(image)
+        if await self._send(session, image, path, ACTIVE):
+            self.idle.append(image)
 
     async def _hangs_up(self, session: aiohttp.ClientSession) -> None:
         image = await self._made(session)
@@ -110,8 +112,8 @@ class Users:
     async def _imports_what_is_staged(self, session: aiohttp.ClientSession) -> None:
         image = await self._made(session)
         path = f"/v2/images/{image.id}/stage"
-        await self._ask(session, image, "PUT", path, {STAGED}, {204}, data=image.content, headers=OCTETS)
-        await self._import(session, image, {"name": "glance-direct"})
+        if await self._send(session, image, path, STAGED):
+            await self._import(session, image, {"name": "glance-direct"})
 
     async def _downloads_from_the_web(self, session: aiohttp.ClientSession) -> None:
         image = await self._made(session)
@@ -161,6 +163,11 @@ class Users:
         await self._ask(session, image, "POST", "/v2/images", {QUEUED}, {201}, json=wish)
         return image
 
+    async def _send(self, session: aiohttp.ClientSession, image: Image, path: str, then: str) -> bool:
+        """Send an image's bytes; they may be given up meanwhile, when who takes them sleeps for too long."""
+        status = await self._ask(session, image, "PUT", path, {then}, {204, 410}, data=image.content, headers=OCTETS)
+        return status == 204
+
     async def _import(self, session: aiohttp.ClientSession, image: Image, method: dict[str, str]) -> None:
         path = f"/v2/images/{image.id}/import"
         await self._ask(session, image, "POST", path, {ACTIVE}, {202}, json={"method": method})
@@ -199,6 +206,8 @@ class Users:
             raise NotAnswered from error
         self.answers[str(status)] += 1
         image.story.append(f"{method} {path}: {status} {said if status >= 400 else ''}")
+        if status == 500:
+            self.odd.append(image.story[-1])
         if status >= 500:
             raise NotAnswered
         if status not in good:

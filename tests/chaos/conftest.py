@@ -12,6 +12,7 @@ import pytest
 from tests.chaos.checker import Checker, Topics
 from tests.chaos.clocks import words
 from tests.fixtures import gates
+from tests.fixtures.kafka import topics_of_its_own
 from tests.fixtures.up import Glimpse
 
 
@@ -31,13 +32,14 @@ def glimpse(request, roomy, start):
     """A Glimpse whose clocks are short: its bus is its own log, or Kafka."""
     folder = roomy / uuid.uuid4().hex
     folder.mkdir(mode=0o755)
-    argv = words()
-    if request.param == "kafka":
-        prefix = f"t{uuid.uuid4().hex[:12]}"
-        argv = words(**{"bus.kafka_topic_prefix": prefix})
-        argv += ["--kafka", request.getfixturevalue("kafka")]
-    with start(folder, *argv) as running:
-        running.topics = Topics(argv[-1], prefix) if request.param == "kafka" else None
+    with contextlib.ExitStack() as stack:
+        argv, topics = words(), None
+        if request.param == "kafka":
+            bootstrap = request.getfixturevalue("kafka")
+            topics = Topics(bootstrap, stack.enter_context(topics_of_its_own(bootstrap)))
+            argv = [*words(**{"bus.kafka_topic_prefix": topics.prefix}), "--kafka", bootstrap]
+        running = stack.enter_context(start(folder, *argv))
+        running.topics = topics
         yield running
 
 

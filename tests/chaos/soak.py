@@ -101,6 +101,7 @@ class Soak:
         async with aiohttp.ClientSession(self.glimpse.url) as session:
             wrong = await self.users.verify(session, status_of)
         assert not wrong, "\n".join(wrong)
+        assert not self.users.odd, self.users.odd
         letters = await self.glimpse.query("SELECT reader, pos, reason FROM dead_letters")
         assert not letters, letters
         assert not list((self.folder / "scratch").glob("home-*/*")), "work was left behind"

@@ -68,14 +68,13 @@ async def test_kafka_is_away_for_the_whole_journey(roomy, start, broker):
         assert await told_in(topics, image_id) == [event["id"] for event in glimpse.events(image_id)]
 
 
-async def test_switched_on_later_kafka_is_told_from_the_oldest_event_that_is_kept(roomy, start, kafka):
-    folder, prefix = roomy / uuid.uuid4().hex, f"t{uuid.uuid4().hex[:12]}"
+async def test_switched_on_later_kafka_is_told_from_the_oldest_event_that_is_kept(roomy, start, kafka, kafka_settings):
+    folder, topics = roomy / uuid.uuid4().hex, Topics(kafka, kafka_settings["kafka_topic_prefix"])
     folder.mkdir(mode=0o755)
     with start(folder, *clocks.words()) as glimpse:
         image_id = await journey(glimpse)
         kept = glimpse.create()["id"]
-    with start(folder, *clocks.words(**{"bus.kafka_topic_prefix": prefix}), "--kafka", kafka) as glimpse:
-        topics = Topics(kafka, prefix)
+    with start(folder, *clocks.words(**{"bus.kafka_topic_prefix": topics.prefix}), "--kafka", kafka) as glimpse:
         await Checker(glimpse, topics).in_order()
         assert await told_in(topics, image_id) == [event["id"] for event in glimpse.events(image_id)]
         assert (await topics.states())[kept]["status"] == "queued"
