@@ -1,116 +1,51 @@
-"""A Glimpse with short clocks, whose processes are killed at chosen statements; and what must hold afterwards."""
+"""A Glimpse with short clocks, whose processes are killed at chosen statements; and who looks at it afterwards."""
 
-import asyncio
 import contextlib
 import socket
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.chaos.checker import Checker, Topics
+from tests.chaos.clocks import words
 from tests.fixtures import gates
+from tests.fixtures.kafka import topics_of_its_own
 from tests.fixtures.up import Glimpse
 
-SHORT_CLOCKS = {
-    "scrubber.abandoned_seconds": "1",
-    "scrubber.sweep_seconds": "0.1",
-    "scrubber.claim_seconds": "1",
-    "scrubber.grace_seconds": "0.5",
-    "import.lease_seconds": "1",
-    "import.heartbeat_seconds": "0.2",
-    "import.poll_seconds": "0.1",
-    "import.retry_seconds": "0.1",
-    "import.attempts": "20",
-    "bus.lease_seconds": "1",
-    "import.allowed_networks": '["127.0.0.1/32"]',
-    "import.allowed_ports": "[]",
-    "import.convert_to": '"raw"',
-}
-"""Every lease, deadline, poll and grace period is a setting."""
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runs", type=int, default=1, help="how often each test of crashes is run, on the same Glimpse")
 
 
-def settings(**more: str) -> list[str]:
-    """Return the words that set short clocks, and more."""
-    return [word for name, value in {**SHORT_CLOCKS, **more}.items() for word in ("--set", f"{name}={value}")]
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    runs = metafunc.config.getoption("--runs", default=1)
+    if runs > 1:
+        metafunc.fixturenames.append("run")
+        metafunc.parametrize("run", range(runs), scope="module")
 
 
-@pytest.fixture(scope="module")
-def glimpse(roomy, start):
-    """A Glimpse whose clocks are short."""
+@pytest.fixture(scope="module", params=["log", "kafka"])
+def glimpse(request, roomy, start):
+    """A Glimpse whose clocks are short: its bus is its own log, or Kafka."""
     folder = roomy / uuid.uuid4().hex
     folder.mkdir(mode=0o755)
-    with start(folder, *settings()) as running:
+    with contextlib.ExitStack() as stack:
+        argv, topics = words(), None
+        if request.param == "kafka":
+            bootstrap = request.getfixturevalue("kafka")
+            topics = Topics(bootstrap, stack.enter_context(topics_of_its_own(bootstrap)))
+            argv = [*words(**{"bus.kafka_topic_prefix": topics.prefix}), "--kafka", bootstrap]
+        running = stack.enter_context(start(folder, *argv))
+        running.topics = topics
         yield running
-
-
-@dataclass
-class Checker:
-    """What must hold once everything has come to rest, whatever was killed before."""
-
-    glimpse: Glimpse
-
-    async def rest(self, seconds: float = 60) -> None:
-        """Wait until nothing moves any more."""
-        async with asyncio.timeout(seconds):
-            while left := await self._moving():
-                await asyncio.sleep(0.05)  # between two looks; the time-out ends this
-                self.left = left
-
-    async def in_order(self) -> None:
-        """Wait for rest, then look at everything."""
-        try:
-            await self.rest()
-        except TimeoutError:
-            raise AssertionError(f"still moving: {self.left}\n{self.glimpse.tail()}") from None
-        await self._every_byte_has_its_row()
-        await self._every_change_is_told_in_order()
-
-    async def _moving(self) -> list[dict[str, Any]]:
-        return await self.glimpse.query(
-            """
-            SELECT 'image' AS what, id, status FROM images
-             WHERE status IN ('saving', 'importing', 'pending_delete')
-            UNION ALL SELECT 'blob', store || ' ' || key, state FROM blobs WHERE state <> 'stored'
-            UNION ALL SELECT 'task', id, status FROM tasks WHERE status IN ('pending', 'processing')
-            UNION ALL SELECT 'event', subject, type FROM outbox
-            """
-        )
-
-    async def _every_byte_has_its_row(self) -> None:
-        rows = await self.glimpse.query("SELECT store, key, size FROM blobs")
-        known = {(row["store"], row["key"]): row["size"] for row in rows}
-        found = {
-            (store, str(path.relative_to(root))): path.stat().st_size
-            for store, root in self.glimpse.stores().items()
-            for path in root.rglob("*")
-            if path.is_file() and path.name != ".glimpse-store"
-        }
-        assert found == known
-
-    async def _every_change_is_told_in_order(self) -> None:
-        told = await self.glimpse.query(
-            """
-            SELECT subject, array_agg(version ORDER BY pos) AS versions
-              FROM events
-             WHERE version IS NOT NULL
-             GROUP BY subject
-            """
-        )
-        versions = {row["subject"]: row["versions"] for row in told}
-        for row in await self.glimpse.query("SELECT id, version FROM images"):
-            assert versions[row["id"]] == list(range(1, row["version"] + 1)), row["id"]
-        (dense,) = await self.glimpse.query(
-            "SELECT count(*) AS number, min(pos) AS first, max(pos) AS last FROM events"
-        )
-        assert dense["number"] == dense["last"] - dense["first"] + 1
 
 
 @pytest.fixture
 def checker(glimpse) -> Checker:
-    return Checker(glimpse)
+    return Checker(glimpse, glimpse.topics)
 
 
 @pytest.fixture

@@ -97,12 +97,14 @@ async def test_the_importer_is_killed_during_a_conversion(glimpse, checker, gate
     async with gate("UPDATE", "tasks", "NEW.progress ->> 'phase' = 'converting'") as held:
         ask_for_import(glimpse, image_id)
         await held.reached()
+        at_work = psutil.Process(glimpse.process.pid).children(recursive=True)
         glimpse.kill("importer")
     image = glimpse.wait(image_id, lambda image: image["status"] == "active")
     content = glimpse.ask("GET", f"/v2/images/{image_id}/file").content
     assert (image["disk_format"], content) == ("raw", (tmp_path / "raw").read_bytes())
     await checker.in_order()
-    assert not [each for each in psutil.process_iter(["name"]) if each.info["name"] == "qemu-img"]
+    at_work += psutil.Process(glimpse.process.pid).children(recursive=True)
+    assert not [each for each in at_work if each.is_running() and each.name() == "qemu-img"]
 
 
 async def test_the_importer_is_killed_when_all_bytes_are_stored_and_nothing_is_committed(glimpse, checker, gate):

@@ -46,6 +46,8 @@ def test_an_images_life_is_heard_in_kafka_and_kafka_wakes_those_who_work_on_it(g
 
 
 def state(kafka: str, glimpse: Any, image_id: str) -> Any:
-    """Return the image as Kafka knows it; None when it is gone."""
-    last = heard(kafka, glimpse.state_topic, image_id)[-1]
-    return last.value and json.loads(last.value)["image"]
+    """Return the image as Kafka knows it; None when it is gone, nothing when it is not known yet."""
+    known = [
+        message.value and json.loads(message.value)["image"] for message in heard(kafka, glimpse.state_topic, image_id)
+    ]
+    return known[-1] if known else {}
