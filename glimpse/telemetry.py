@@ -1,9 +1,10 @@
 """What a process writes down about itself: log lines, with the ids that follow a request through the house."""
 
+import contextlib
 import json
 import logging
 import sys
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -28,7 +29,7 @@ def configure(log: settings.Log, service: str) -> None:
     structlog.configure(
         processors=[_drop_unwanted, *facts, written],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),  # a line and its end in one write
+        logger_factory=structlog.BytesLoggerFactory(file=_Unheard(sys.stderr.buffer)),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -39,6 +40,22 @@ def configure(log: settings.Log, service: str) -> None:
     set_level(log)
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # that the database is away is said by those who need it
     structlog.contextvars.bind_contextvars(service=service)
+
+
+class _Unheard:
+    """A stream for lines that may find no reader or no room: work goes on, and only the line is lost."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, line: bytes) -> int:  # with its end, so that it is one write
+        with contextlib.suppress(OSError):
+            self._stream.write(line)
+        return len(line)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def set_level(log: settings.Log) -> None:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from yarl import URL
 
-from glimpse.settings.section import Section
+from glimpse.settings.section import AbsolutePath, Section
 
 
 class Api(Section):
@@ -32,7 +33,7 @@ class Api(Section):
         5, gt=0, description="A store or database that does not answer for so long is not waited for, where it can be."
     )
     access_log: bool = Field(True, description="One line for each request.")
-    healthcheck_disable_file: Path = Field(
+    healthcheck_disable_file: AbsolutePath = Field(
         Path("/etc/glimpse/healthcheck_disable"),
         description="While this file exists, /healthcheck says 503, so that no new requests are sent here (AC-71).",
     )
@@ -40,3 +41,15 @@ class Api(Section):
         True,
         description="Speak of stores by name; off answers as a deployment with one nameless store (IMG-8, IMG-10).",
     )
+
+    @field_validator("public_endpoint")
+    @classmethod
+    def _is_a_base(cls, text: str | None) -> str | None:
+        try:
+            if text is None or (
+                (url := URL(text)).scheme in ("http", "https") and url.host and not (url.query_string or url.fragment)
+            ):
+                return text
+        except ValueError:
+            pass
+        raise ValueError(f"{text!r} is no base of links: write it as https://images.example.org")

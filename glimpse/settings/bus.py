@@ -1,18 +1,17 @@
 """Settings in [bus]: how news travels."""
 
-from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from glimpse.settings.section import Section
+from glimpse.settings.section import AbsolutePath, Section, written_as
 
 
 class Bus(Section):
     """How news travels."""
 
-    deployment: str = Field(
-        "local", pattern=r"^[A-Za-z0-9._~-]+$", description="Names this deployment in the source of each event."
+    deployment: Annotated[str, written_as(r"[A-Za-z0-9._~-]+", "letters, digits and . _ ~ -")] = Field(
+        "local", description="Names this deployment in the source of each event."
     )
     lease_seconds: float = Field(8, gt=0, description="How long the leader or a reader is believed to live unheard.")
     busy_seconds: float = Field(0.02, gt=0, description="How often a loop looks while there is news.")
@@ -27,9 +26,8 @@ class Bus(Section):
         100, ge=0, description="Events that a group of readers may put aside; it stops rather than lose more."
     )
     dead_letter_days: float = Field(30, gt=0, description="How long events that were put aside are kept.")
-    kafka_bootstrap: str | None = Field(
+    kafka_bootstrap: Annotated[str, written_as(r"[^\s,]+:\d+(,[^\s,]+:\d+)*", "host:port,host:port")] | None = Field(
         None,
-        pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
         description="Where Apache Kafka is, as `host:port,host:port`; unset, the log in the database is the bus.",
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -40,14 +38,15 @@ class Bus(Section):
     )
     kafka_user: str | None = Field(None, description="Who we are, with a SASL protocol.")
     kafka_password: SecretStr | None = Field(None, description="The password of that user.")
-    kafka_ca_file: Path | None = Field(
+    kafka_ca_file: AbsolutePath | None = Field(
         None, description="Certificates, in PEM, that Kafka's must be signed by; unset, those that the system trusts."
     )
-    kafka_cert_file: Path | None = Field(None, description="Our certificate, in PEM, when Kafka wants one.")
-    kafka_key_file: Path | None = Field(None, description="Its key, when that is in a file of its own.")
-    kafka_topic_prefix: str = Field(
+    kafka_cert_file: AbsolutePath | None = Field(None, description="Our certificate, in PEM, when Kafka wants one.")
+    kafka_key_file: AbsolutePath | None = Field(None, description="Its key, when that is in a file of its own.")
+    kafka_topic_prefix: Annotated[
+        str, written_as(r"[A-Za-z0-9._-]{1,100}", "letters, digits and . _ -, 100 at most")
+    ] = Field(
         "glimpse",
-        pattern=r"^[A-Za-z0-9._-]{1,100}$",
         description="What the names of our topics begin with; two deployments that share a Kafka need two of them.",
     )
     kafka_partitions: int = Field(12, ge=1, description="Partitions of a topic that we make. They are for ever.")

@@ -1,10 +1,11 @@
 """Settings in [images]: what an image may be, and what is shown of it."""
 
 import hashlib
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from glimpse.settings.section import Section
+from glimpse.settings.section import Section, written_as
 from schemas.vocabulary import CONTAINER_FORMATS, DISK_FORMATS
 
 UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
@@ -18,9 +19,10 @@ class Images(Section):
     member_quota: int = Field(128, description="Members of one image; negative is no limit (IMG-18).")
     property_quota: int = Field(128, description="Custom properties of one image; negative is no limit (IMG-18).")
     tag_quota: int = Field(128, description="Tags of one image; negative is no limit (IMG-18).")
-    user_storage_quota: str = Field(
+    user_storage_quota: Annotated[
+        str, written_as(r"[0-9]+(B|KB|MB|GB|TB)?", "a number, and B, KB, MB, GB or TB behind it")
+    ] = Field(
         "0",
-        pattern=r"^\d+(B|KB|MB|GB|TB)?$",
         description="Bytes of one project, such as 500GB; 0 is no limit (IMG-17).",
     )
     disk_formats: tuple[str, ...] = Field(DISK_FORMATS, description="Disk formats that are taken (IMG-21).")

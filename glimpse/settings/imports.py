@@ -1,13 +1,12 @@
 """Settings in [import]: how bytes arrive by themselves."""
 
-from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
-from typing import Literal, Self
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from yarl import URL
 
-from glimpse.settings.section import Section
+from glimpse.settings.section import AbsolutePath, Section
 from schemas.vocabulary import ImportMethod
 
 
@@ -24,7 +23,7 @@ class Import(Section):
     vmdk_types: tuple[Literal["streamOptimized", "monolithicSparse"], ...] = Field(
         ("streamOptimized", "monolithicSparse"), description="Kinds of vmdk that are converted; empty is none (OP-145)."
     )
-    allowed_schemes: tuple[str, ...] = Field(
+    allowed_schemes: tuple[Literal["http", "https"], ...] = Field(
         ("http", "https"), description="Schemes of web-download; empty is all of these two (IMG-27)."
     )
     disallowed_schemes: tuple[str, ...] = Field((), description="Or those it may not use, with none allowed (OP-31).")
@@ -45,7 +44,7 @@ class Import(Section):
         ge=0,
         description="Hours that staged bytes stay after an import of them failed for good; 0 is not at all (IMG-721).",
     )
-    scratch_dir: Path | None = Field(
+    scratch_dir: AbsolutePath | None = Field(
         None, description="Where conversions work; unset is below the system's temporary folder."
     )
     scratch_bytes: int = Field(
@@ -68,6 +67,11 @@ class Import(Section):
     def _as_uris_have_them(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_host(host) for host in hosts)
 
+    @field_validator("allowed_networks", mode="before")
+    @classmethod
+    def _networks(cls, given: Any) -> Any:
+        return [_network(each) for each in given] if isinstance(given, list | tuple) else given
+
     @model_validator(mode="after")
     def _one_list_of_each_kind(self) -> Self:
         for kind in ("schemes", "hosts", "ports"):
@@ -87,3 +91,13 @@ def _host(text: str) -> str:
     if not host:
         raise ValueError(f"{text!r} is no host: write a name or an address, without a port")
     return host
+
+
+def _network(given: Any) -> IPv4Network | IPv6Network:
+    """Read a network here: the library tries both kinds, and names both of its tries when neither fits."""
+    try:
+        if isinstance(given, str | IPv4Network | IPv6Network):  # a number would be an address
+            return ip_network(given)
+    except ValueError:
+        pass
+    raise ValueError(f"{given!r} is no network: write it as 10.0.0.0/8, with nothing behind the network's own bits")

@@ -1,16 +1,14 @@
 """Settings in [policy]: who may do what."""
 
-from pathlib import Path
-
 from pydantic import Field
 
-from glimpse.settings.section import Section
+from glimpse.settings.section import AbsolutePath, Section
 
 
 class Policy(Section):
     """Who may do what."""
 
-    file: Path | None = Field(
+    file: AbsolutePath | None = Field(
         None, description="Rules that replace the built-in ones, YAML or JSON; it is read again when it changes (AC-5)."
     )
     enforce_new_defaults: bool = Field(

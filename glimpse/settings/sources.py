@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from glimpse.errors import Invalid
+from glimpse.settings import wording
 from glimpse.settings.section import Section
 from glimpse.settings.settings import PREFIX, Settings
 
@@ -81,7 +82,7 @@ def validated(tree: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        raise Invalid("wrong setting: " + "; ".join(_one_line(problem) for problem in error.errors())) from None
+        raise Invalid("wrong setting: " + "; ".join(wording.one_line(problem) for problem in error.errors())) from None
 
 
 def problems(tree: Mapping[str, Any]) -> list[str]:
@@ -89,7 +90,7 @@ def problems(tree: Mapping[str, Any]) -> list[str]:
     try:
         Settings.model_validate(tree)
     except ValidationError as error:
-        return [_one_line(problem) for problem in error.errors()]
+        return [wording.one_line(problem) for problem in error.errors()]
     return []
 
 
@@ -135,16 +136,6 @@ def _is_said(layer: Mapping[str, Any], path: Sequence[str]) -> bool:
             return False
         inner = inner[name]
     return True
-
-
-def _one_line(problem: Any) -> str:
-    where = ".".join(str(part) for part in problem["loc"]) or "settings"
-    reason = (
-        "there is no such setting"
-        if problem["type"] == "extra_forbidden"
-        else problem["msg"].removeprefix("Value error, ")
-    )
-    return f"{where}: {reason}"
 
 
 def _fields_of(section: str) -> Mapping[str, Any]:

@@ -3,23 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from glimpse.settings.section import Section
+from glimpse.settings.section import AbsolutePath, Section
 
 
 class DataDirectory(Section):
     """One directory of a file store."""
 
-    path: Path = Field(description="An absolute path.")
+    path: AbsolutePath = Field(description="An absolute path.")
     priority: int = Field(0, description="The highest is filled first; equal ones by free space.")
-
-    @field_validator("path")
-    @classmethod
-    def _is_absolute(cls, path: Path) -> Path:
-        if not path.is_absolute():
-            raise ValueError(f"{path} is no absolute path: services may be started anywhere")
-        return path
 
 
 class Store(Section):

@@ -23,6 +23,7 @@ REQUEST_ID = "x-openstack-request-id"
 KNOWN_AS = web.RequestKey("request-id", str)
 WWW_AUTHENTICATE = 'Keystone uri="{uri}"'
 RETRY_SECONDS = "5"
+STOPPING = "The service stops, and this took longer than it can wait: send it again."
 
 
 @dataclass
@@ -49,6 +50,11 @@ class Door:
             return answer
         finally:
             self._write_down(request, began, answer)
+
+    def stopping(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request that had to be cut off, because this process ends; whatever it did is given back."""
+        known = request.get(KNOWN_AS)
+        return self._refusal(request, 503, STOPPING, {REQUEST_ID: known} if known else {})
 
     def _write_down(self, request: web.BaseRequest, began: float, answer: web.StreamResponse | None) -> None:
         """Write one line for a request; the status of one that broke off, or was cut off, is null."""

@@ -52,6 +52,7 @@ class _Serving:
         self._loop = asyncio.get_running_loop()
         self._entering = set[asyncio.Task[None]]()
         self._answering = set[asyncio.Task[None]]()
+        self._cut_off = set[asyncio.Task[None]]()
         self._draining = False
         self._server = _Server(
             self._answer,
@@ -100,7 +101,12 @@ class _Serving:
         assert task is not None, "requests are answered in tasks"
         self._answering.add(task)  # until the answer has been written, too
         task.add_done_callback(self._answering.discard)
-        answer = await self._door.open(request)
+        try:
+            answer = await self._door.open(request)
+        except asyncio.CancelledError:
+            if task not in self._cut_off or request.writer.output_size:  # half an answer can not become another
+                raise
+            answer = self._door.stopping(request)
         if self._draining:
             answer.force_close()
         return answer
@@ -121,7 +127,8 @@ class _Serving:
             await asyncio.wait(self._answering, timeout=seconds)
         if self._answering:
             log.warning("requests are cut off", requests=len(self._answering))
-            for task in list(self._answering):
+            self._cut_off = set(self._answering)
+            for task in self._cut_off:
                 task.cancel()
             await asyncio.wait(self._answering, timeout=GIVING_BACK_SECONDS)
         await self._server.shutdown(ON_ITS_WAY_SECONDS)

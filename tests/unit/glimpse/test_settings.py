@@ -34,10 +34,10 @@ def test_another_file_counts_only_where_nobody_names_one_and_it_can_be_read(name
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (b"[api]\nport = 'high'", "wrong setting: api.port: Input should be a valid integer"),
+        (b"[api]\nport = 'high'", "wrong setting: api.port: should be a whole number"),
         (b"[api]\nprot = 1", "wrong setting: api.prot: there is no such setting"),
-        (b"[bus]\nlease_seconds = inf", "wrong setting: bus.lease_seconds: Input should be a finite number"),
-        (b"[bus]\nkeep_days = nan", "wrong setting: bus.keep_days: Input should be a finite number"),
+        (b"[bus]\nlease_seconds = inf", "wrong setting: bus.lease_seconds: should be a finite number"),
+        (b"[bus]\nkeep_days = nan", "wrong setting: bus.keep_days: should be a finite number"),
         (
             b"[scrubber]\nclaim_seconds = 1e300",
             "scrubber.claim_seconds: no duration is longer than a century: 3155760000",
@@ -47,6 +47,22 @@ def test_another_file_counts_only_where_nobody_names_one_and_it_can_be_read(name
             "scrubber.orphan_hours: no duration is longer than a century: 876600 hours",
         ),
         (b"[bus]\nkeep_days = 36526", "wrong setting: bus.keep_days: no duration is longer than a century: 36525 days"),
+        (b"api = 5", "wrong setting: api: should be a table of settings"),
+        (b"[api]\npublic_endpoint = 'foo'", "api.public_endpoint: 'foo' is no base of links: write it as https://"),
+        (b"[api]\npublic_endpoint = 'http://a/?b'", "api.public_endpoint: 'http://a/?b' is no base of links"),
+        (b"[api]\nport = 65536", "wrong setting: api.port: should be 65535 or less"),
+        (b"[api]\naccess_log = 'maybe'", "wrong setting: api.access_log: should be true or false"),
+        (b"[api]\nhealthcheck_disable_file = 'here'", "api.healthcheck_disable_file: here is no absolute path"),
+        (b"[policy]\nfile = 'rules.yaml'", "policy.file: rules.yaml is no absolute path"),
+        (b"[import]\nscratch_dir = 'here'", "import.scratch_dir: here is no absolute path"),
+        (b"[import]\nallowed_schemes = ['ftp']", "import.allowed_schemes.0: should be 'http' or 'https'"),
+        (b"[import]\nallowed_hosts = 'a'", 'import.allowed_hosts: should be a list, such as ["one", "another"]'),
+        (b"[import]\nallowed_networks = ['10.0.0.0/99']", "import.allowed_networks: '10.0.0.0/99' is no network"),
+        (b"[import]\nallowed_networks = [10]", "import.allowed_networks: 10 is no network"),
+        (b"[images]\nuser_storage_quota = '5 GB'", "'5 GB' is not written as it should be: a number, and B, KB"),
+        (b"[bus]\nkafka_bootstrap = 'here'", "'here' is not written as it should be: host:port,host:port"),
+        (b"[stores.a]\npaths = []", "wrong setting: stores.a.paths: should name at least 1"),
+        (b"[stores.a]\npaths = [{path = 'here'}]", "stores.a.paths.0.path: here is no absolute path"),
         (b"api", "is not TOML"),
         (b"\xff", "is not TOML"),
     ],
@@ -57,3 +73,4 @@ def test_a_wrong_file_is_refused_in_one_line(named, content, line):
         settings.load(named)
     assert line in refused.value.message
     assert "\n" not in refused.value.message
+    assert "Input" not in refused.value.message

@@ -1,6 +1,7 @@
 """What a process writes down about itself."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -57,3 +58,18 @@ def test_people_read_lines_without_the_values_of_variables():
     assert "path=/v2/ü" in text
     assert "ValueError: broken" in text
     assert text.count("s3cret") == 0
+
+
+def test_lines_that_nobody_reads_any_more_break_nothing():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", f"{SAYS}print('went on')", "json"],
+            stdout=subprocess.PIPE,
+            stderr=writing,
+            check=True,
+        )
+    finally:
+        os.close(writing)
+    assert done.stdout == b"went on\n"

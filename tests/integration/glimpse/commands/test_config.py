@@ -71,11 +71,11 @@ def test_a_directory_that_can_not_be_used_is_named(config: Path, tmp_path: Path)
     (tmp_path / "disks").write_text("a file")
     (tmp_path / "staging").mkdir()
     (tmp_path / "staging" / ".glimpse-store").write_text("another\n")
-    status, lines = check(config, "--set", 'import.scratch_dir="relative"')
+    status, lines = check(config, "--set", f'import.scratch_dir="{tmp_path}/disks/scratch"')
     assert status == 1
     assert [line for line in lines if "disks is no directory" in line]
     assert [line for line in lines if "belongs to store another" in line]
-    assert [line for line in lines if line.startswith("import.scratch_dir: relative is no absolute path")]
+    assert [line for line in lines if line.startswith("import.scratch_dir: ")]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -186,6 +186,13 @@ def test_a_port_that_is_taken_is_told_before_a_database_is_made(nowhere, taken):
     assert not (nowhere / "postgres").exists()
 
 
+def test_an_empty_data_directory_is_not_the_folder_one_is_in(nowhere):
+    nowhere.mkdir()
+    ended = run("env", f"--chdir={nowhere}", *GLIMPSE, "up", "--data-dir", "", "--port", "0")
+    assert (ended.returncode, ended.stderr) == (1, "glimpse: --data-dir is empty: name a folder, or leave it out\n")
+    assert list(nowhere.iterdir()) == []
+
+
 def test_where_everybody_is_the_administrator_it_listens_here_only(nowhere):
     ended = run(*GLIMPSE, "up", "--data-dir", nowhere, "--host", "0.0.0.0")
     assert ended.returncode == 1

@@ -106,6 +106,10 @@ async def test_on_sigterm_a_client_that_is_stuck_is_waited_for_no_longer_than_it
         api.process.terminate()
         assert await api.ended(15) == 0
         assert len(await reader.rest()) < len(LARGE)
+        head, body = await writer.answer()
+        assert (head.status, head.headers["Connection"], head.headers["Retry-After"]) == (503, "close", "5")
+        assert head.headers["x-openstack-request-id"].startswith("req-")
+        assert b"send it again" in body
         assert await writer.is_ended()
     async with database.reading() as reader:
         statuses = await reader.fetch("SELECT status FROM images ORDER BY created_at")
