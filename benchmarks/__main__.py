@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import crowd, limits, memory, news, requests, seed, service, streams
+from benchmarks import catalogue, crowd, limits, memory, news, requests, seed, service, streams
 from benchmarks.requests import CREATE, DELETE, PATCH
 from benchmarks.service import Service
 from tests.fixtures import kafka
@@ -44,6 +44,7 @@ def _measured(seconds: int, mebibytes: int) -> Iterator[tuple[str, Any]]:
         yield "limits", _limits(glimpse, seconds)
         yield "news", asdict(asyncio.run(news.latency(glimpse, news.of_the_log(glimpse), seconds)))
         yield "requests", _requests(glimpse, seconds)
+        yield "metadata definitions", catalogue.measured(glimpse, seconds)
         yield "changes", _changes(glimpse, seconds)
         yield "streams", _streams(glimpse, mebibytes)
         yield "beside 200 slow uploads", asdict(crowd.measured(glimpse, streams.newest_image(glimpse), 200, seconds))

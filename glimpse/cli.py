@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from glimpse.commands import config, db, events, image, metadefs, scrubber, serve, up
+from glimpse.commands import config, db, doctor, events, image, metadefs, scrubber, serve, up
 
 INTERRUPTED = 130
 
@@ -18,6 +18,7 @@ app.command()(serve.scrubber)
 app.command()(scrubber.restore)
 app.command()(scrubber.scrub)
 app.command()(scrubber.orphans)
+app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.add_typer(events.app, name="events")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts import asyncapi, configuration, events, exports, lifecycle
+from scripts import asyncapi, configuration, events, exports, lifecycle, openapi
 
 ROOT = Path(__file__).parent.parent
 ONLY_GENERATED = ("schemas/json",)
@@ -16,6 +16,7 @@ def made() -> dict[str, str]:
         "docs/configuration.md": configuration.page(),
         "docs/events.md": events.page(),
         "schemas/asyncapi.yaml": asyncapi.page(),
+        "schemas/openapi.yaml": openapi.page(),
         **exports.event_schemas(),
     }
 

@@ -87,6 +87,21 @@ async def ensure(bus: settings.Bus, wanted: Sequence[Topic]) -> list[Found]:
     return [_looked_at(topic, partitions[topic.name], configs.get(topic.name, {})) for topic in wanted]
 
 
+async def look(bus: settings.Bus) -> tuple[int, dict[str, int]]:
+    """Return how many brokers there are, and the partitions of each of our topics that is there. Raises Unavailable."""
+    with connection.answering():
+        async with asyncio.timeout(bus.kafka_request_timeout_seconds):
+            admin = AIOKafkaAdminClient(**connection.reached(bus))
+            try:
+                await admin.start()
+                brokers = (await admin.describe_cluster())["brokers"]
+                there = set(await admin.list_topics())
+                ours = [topic.name for topic in (events(bus), state(bus)) if topic.name in there]
+                return len(brokers), await _partitions(admin, ours) if ours else {}
+            finally:
+                await admin.close()
+
+
 async def is_there(bus: settings.Bus, topic: Topic) -> bool:
     """Say whether a topic exists, without making it. Raises Unavailable."""
     with connection.answering():

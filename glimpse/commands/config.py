@@ -34,16 +34,19 @@ def show(as_json: AsJson = False, config: settled.Config = None, overrides: sett
 
 
 @app.command()
-def check(config: settled.Config = None, overrides: settled.Overrides = None) -> None:
+def check(as_json: AsJson = False, config: settled.Config = None, overrides: settled.Overrides = None) -> None:
     """Say what is wrong with the settings, a line each, and leave with 1 when anything is; no network is needed."""
     with settled.refusals_in_one_line():
         tree = settled.layers(config, overrides).tree()
         wrong = settings.problems(tree) or list(_obstacles(settings.validated(tree)))
-    for line in wrong:
-        print(line, file=sys.stderr)
+    if as_json:
+        print(json.dumps({"wrong": wrong}, ensure_ascii=False))
+    elif not wrong:
+        print("the settings can be used")
+    else:
+        print(*wrong, sep="\n", file=sys.stderr)
     if wrong:
         raise typer.Exit(1)
-    print("the settings can be used")
 
 
 def _obstacles(configured: Settings) -> Iterator[str]:

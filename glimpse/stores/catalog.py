@@ -54,7 +54,7 @@ class Catalog:
 
 def open_catalog(configured: settings.Settings) -> Catalog:
     """Open every configured store. Raises Invalid when two share a directory, StoreError when one can not be used."""
-    stores, staging = _built(configured)
+    stores, staging = built(configured)
     for store in (*stores.values(), staging):
         store.open()
     return Catalog(stores, staging, configured.main_store)
@@ -63,7 +63,7 @@ def open_catalog(configured: settings.Settings) -> Catalog:
 def obstacles(configured: settings.Settings) -> Iterator[str]:
     """Say what would keep the stores from being opened, or from taking bytes; nothing is made or marked."""
     try:
-        stores, staging = _built(configured)
+        stores, staging = built(configured)
     except Invalid as error:
         yield error.message
         return
@@ -71,7 +71,8 @@ def obstacles(configured: settings.Settings) -> Iterator[str]:
         yield from store.obstacles()
 
 
-def _built(configured: settings.Settings) -> tuple[dict[str, FilesystemStore], FilesystemStore]:
+def built(configured: settings.Settings) -> tuple[dict[str, FilesystemStore], FilesystemStore]:
+    """Return the stores and staging as they are configured, not opened. Raises Invalid."""
     if not configured.stores:
         raise Invalid("no store is configured: add a section [stores.NAME] with its paths")
     reserved = [name for name in configured.stores if name.startswith(RESERVED)]

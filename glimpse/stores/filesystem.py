@@ -48,6 +48,10 @@ class FilesystemStore:
                 (directory.path / PART).mkdir(parents=True, exist_ok=True)
                 _mark(directory.path / MARKER, self.name)
 
+    def was_opened(self) -> bool:
+        """Say whether a directory is marked as a store's; of one whose volume is not mounted, none is."""
+        return any((directory.path / MARKER).exists() for directory in self.directories)
+
     def obstacles(self) -> Iterator[str]:
         """Say what would keep the store from being opened, or from taking bytes; nothing is made or marked."""
         for directory in self.directories:

@@ -22,6 +22,7 @@ from services.api.actions import leases
 from services.api.door import Door
 from services.api.handlers import health
 from services.api.in_flight import InFlight
+from services.api.openapi import served
 from services.api.policy.policy import Policy
 from services.api.ports import Ports
 from services.api.routes import ROUTES
@@ -101,7 +102,7 @@ async def opened(settings: Settings) -> AsyncIterator[Ports]:
 
 def door(ports: Ports) -> Door:
     """Return what every request enters through."""
-    return Door(ports, Router(ROUTES), Versions.of(ports.settings), health.OWN)
+    return Door(ports, Router(ROUTES), Versions.of(ports.settings), {**health.OWN, "openapi.json": served.show})
 
 
 def loops(ports: Ports) -> dict[str, Loop]:

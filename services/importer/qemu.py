@@ -50,11 +50,14 @@ class DiskInfo:
     virtual_size: int
 
 
-async def available() -> str | None:
-    """Return the version of qemu-img, or None where it is not installed."""
+async def available(walls: tuple[sandbox.Wall, ...] = sandbox.UNCONFINED) -> str | None:
+    """Return the version of qemu-img, or None where it is not installed. Raises Unavailable when no wall holds.
+
+    Any will do unless somebody asks for some: it is given nothing to read.
+    """
     if shutil.which("qemu-img") is None:
         return None
-    limits = replace(INFO_LIMITS, walls=sandbox.UNCONFINED)  # it is given nothing to read
+    limits = replace(INFO_LIMITS, walls=walls)
     outcome = await _run(["--version"], limits, Path(tempfile.gettempdir()))
     found = re.search(rb"version (\S+)", outcome.stdout)
     return found[1].decode() if found else None

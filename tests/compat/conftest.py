@@ -43,11 +43,13 @@ NAME = "compat"
 
 @pytest.fixture(scope="session")
 def url(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where an API listens, with the stores `fast` and `cheap`, and without an importer: imports stay pending."""
+    """Where an API listens, with the stores `fast` and `cheap`, Glimpse's definitions, and no importer."""
     folder = tmp_path_factory.mktemp("api")
     asyncio.run(_execute(cluster, f"CREATE DATABASE {NAME} TEMPLATE {TEMPLATE}"))
     port, config = free_port(), folder / "glimpse.toml"
     config.write_text(CONFIG.format(dsn=f"{cluster}/{NAME}", port=port, folder=folder))
+    filling = [sys.executable, "-m", "glimpse.cli", "metadefs", "fill", "--config", str(config)]
+    subprocess.run(filling, check=True, capture_output=True, timeout=60)
     with started(config, folder / "log"):
         yield f"http://127.0.0.1:{port}"
     asyncio.run(_execute(cluster, f"DROP DATABASE {NAME} WITH (FORCE)"))

@@ -121,6 +121,37 @@ def test_what_is_protected_is_not_deleted(client):
     client.metadefs_namespace.delete("OS::Protected")
 
 
+@pytest.mark.rule("MD-94", "MD-110")
+def test_the_definitions_that_come_with_glimpse(client):
+    listed = {each.namespace for each in client.metadefs_namespace.list()}
+    assert len([name for name in listed if name.startswith(("OS::", "CIM::"))]) >= 33
+    for name in sorted(listed):
+        shown = client.metadefs_namespace.get(name)
+        assert {each.name for each in client.metadefs_property.list(name)} == set(shown.get("properties", {}))
+        assert [each.name for each in client.metadefs_object.list(name)] == [
+            each["name"] for each in shown.get("objects", [])
+        ]
+        assert len(list(client.metadefs_tag.list(name))) == len(shown.get("tags", []))
+        for each in client.metadefs_resource_type.get(name):
+            assert client.metadefs_namespace.get(name, resource_type=each.name).namespace == name
+
+
+@pytest.mark.rule("MD-94", "MD-44")
+def test_what_was_shown_can_be_sent_back(client):
+    """As the client itself does it: it reads what there is, changes one thing, and sends all of it."""
+    name = "OS::Compute::VMware"
+    before = client.metadefs_namespace.get(name)
+    updated = client.metadefs_namespace.update(name, description="Changed.")
+    assert (updated.description, updated.properties) == ("Changed.", before.properties)
+    client.metadefs_namespace.update(name, description=before.description)
+    for each in list(client.metadefs_property.list(name)):
+        after = client.metadefs_property.update(name, each.name, title=each.title)
+        times = ("created_at", "updated_at")
+        assert {key: after[key] for key in after if key not in times} == {
+            key: each[key] for key in each if key not in times
+        }
+
+
 def test_its_own_command(url, tmp_path):
     def glance(*words):
         argv = [sys.executable, "-c", "from glanceclient.shell import main; main()"]

@@ -110,12 +110,37 @@ def test_metadata_definitions_from_the_command_line(openstack):
     assert (shown["title"], shown["default"]) == ("Q", "a")
     openstack("image", "metadef", "object", "create", "o", "--namespace", "OS::CommandLine")
     assert len(openstack("image", "metadef", "object", "list", "OS::CommandLine", as_json=True)) == 1
+    openstack("image", "metadef", "object", "update", "OS::CommandLine", "o", "--name", "n")
+    assert openstack("image", "metadef", "object", "show", "OS::CommandLine", "n", as_json=True)["name"] == "n"
+    openstack("image", "metadef", "object", "delete", "OS::CommandLine", "n")
+    listed = openstack("image", "metadef", "property", "list", "OS::CommandLine", as_json=True)
+    assert [each["name"] for each in listed] == ["p"]
+    openstack("image", "metadef", "property", "delete", "OS::CommandLine", "p")
     openstack("image", "metadef", "resource", "type", "association", "create", "OS::CommandLine", "OS::CLI")
     types = openstack("image", "metadef", "resource", "type", "list", as_json=True)
     assert "OS::CLI" in [each["Name"] for each in types]
+    associated = ("image", "metadef", "resource", "type", "association")
+    assert len(openstack(*associated, "list", "OS::CommandLine", as_json=True)) == 1
+    openstack(*associated, "delete", "OS::CommandLine", "OS::CLI")
+    openstack("image", "metadef", "namespace", "unset", "OS::CommandLine", "--all-tags")
     openstack("image", "metadef", "namespace", "set", "OS::CommandLine", "--display-name", "e", "--private")
     shown = openstack("image", "metadef", "namespace", "show", "OS::CommandLine", as_json=True)
     assert (shown["display_name"], shown["visibility"]) == ("e", "private")
     openstack("image", "metadef", "namespace", "delete", "OS::CommandLine")
     names = [each["namespace"] for each in openstack("image", "metadef", "namespace", "list", as_json=True)]
     assert "OS::CommandLine" not in names
+
+
+def test_the_definitions_that_come_with_glimpse_from_the_command_line(openstack):
+    listed = openstack("image", "metadef", "namespace", "list", as_json=True)
+    assert "OS::Compute::Libvirt" in [each["namespace"] for each in listed]
+    shown = openstack("image", "metadef", "namespace", "show", "OS::Compute::Libvirt", as_json=True)
+    assert shown["visibility"] == "public"
+    properties = openstack("image", "metadef", "property", "list", "OS::Compute::Libvirt", as_json=True)
+    assert "boot_menu" in [each["name"] for each in properties]
+    types = openstack("image", "metadef", "resource", "type", "list", as_json=True)
+    assert "OS::Nova::Server" in [each["Name"] for each in types]
+    quotas = ("OS::Compute::Quota", "CPU Limits", "quota:cpu_shares")
+    names = [each["name"] for each in openstack("image", "metadef", "object", "list", quotas[0], as_json=True)]
+    assert quotas[1] in names
+    assert openstack("image", "metadef", "object", "property", "show", *quotas, as_json=True)["name"] == quotas[2]

@@ -6,6 +6,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 SQL = """
 -- Every id that was ever used. Nothing is ever deleted here: an id names one image for ever (IMG-715).

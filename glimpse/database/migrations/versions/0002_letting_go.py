@@ -6,6 +6,7 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 SQL = """
 -- Due, and nobody's yet: what waits for a store that is away, or for its restore, is not in the way.

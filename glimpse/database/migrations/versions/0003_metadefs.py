@@ -6,6 +6,7 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 SQL = """
 -- What a file leaves out is null, and so is `updated_at` of what a file brought and nobody changed since (MD-104).

@@ -6,6 +6,7 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+phase = "expand"
 
 SQL = """
 -- The arms of a list in two more orders. The expression is the one that lists sort by.

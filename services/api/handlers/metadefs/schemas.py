@@ -14,4 +14,6 @@ def showing(kind: str) -> Handler:
         bodies.refuse(call.request)
         return answers.json(DOCUMENTS[kind])
 
+    show.__name__ = kind
+    show.__doc__ = f"Describe {kind.replace('_', ' ')} as clients see them."
     return show

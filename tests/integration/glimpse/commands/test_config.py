@@ -67,6 +67,14 @@ def test_everything_wrong_has_its_line(config: Path) -> None:
     assert [line.partition(":")[0] for line in lines] == ["api.port", "images.hashing_algorithm", "log.lavel"]
 
 
+def test_programs_are_told_what_is_wrong_in_json(config: Path) -> None:
+    said = runner.invoke(cli.app, ["config", "check", "--json", "--config", str(config)])
+    assert (said.exit_code, json.loads(said.stdout)) == (0, {"wrong": []})
+    said = runner.invoke(cli.app, ["config", "check", "--json", "--config", str(config), "--set", "api.host=0.0.0.0"])
+    assert said.exit_code == 1
+    assert [line for line in json.loads(said.stdout)["wrong"] if "auth.mode is none" in line]
+
+
 def test_a_directory_that_can_not_be_used_is_named(config: Path, tmp_path: Path) -> None:
     (tmp_path / "disks").write_text("a file")
     (tmp_path / "staging").mkdir()

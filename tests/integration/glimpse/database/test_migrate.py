@@ -31,4 +31,4 @@ async def test_a_database_of_a_newer_glimpse_is_refused_and_left_alone(dsn: str)
 
 
 def test_head_is_the_last_revision_there_is() -> None:
-    assert migrate.known()[-1] == migrate.HEAD
+    assert migrate.revisions()[-1].id == migrate.HEAD

@@ -346,6 +346,45 @@ async def test_what_happens_to_a_namespace_is_told(admin, full, told, told_names
     assert await told_names("OS::New") == ["namespace.updated", "namespace.deleted"]
 
 
+async def test_every_change_that_the_contract_lists_is_told(admin, make, told_names):  # operations.md section 6.1
+    at = f"{NAMESPACES}/OS::Test"
+    definition = {"title": "P", "type": "string"}
+    changes = [
+        ("PUT", "", {"namespace": "OS::Test", "display_name": "d", "owner": "p1"}, ["namespace.updated"]),
+        ("POST", "/objects", {"name": "o"}, ["object.created"]),
+        ("PUT", "/objects/o", {"name": "o", "description": "d"}, ["object.updated"]),
+        ("DELETE", "/objects/o", None, ["object.deleted"]),
+        ("POST", "/objects", {"name": "o"}, ["object.created"]),
+        ("DELETE", "/objects", None, ["objects.deleted"]),
+        ("POST", "/properties", {"name": "p", **definition}, ["property.created"]),
+        ("PUT", "/properties/p", {"name": "p", **definition, "title": "Q"}, ["property.updated"]),
+        ("DELETE", "/properties/p", None, ["property.deleted"]),
+        ("POST", "/properties", {"name": "p", **definition}, ["property.created"]),
+        ("DELETE", "/properties", None, ["properties.deleted"]),
+        ("POST", "/resource_types", {"name": "r"}, ["association.created"]),
+        ("DELETE", "/resource_types/r", None, ["association.deleted"]),
+        ("POST", "/tags", {"tags": [{"name": "a"}, {"name": "b"}]}, ["tag.created", "tag.created"]),
+        ("POST", "/tags", {"tags": [{"name": "a"}]}, ["tags.deleted", "tag.created"]),
+        ("POST", "/tags/c", None, ["tag.created"]),
+        ("PUT", "/tags/c", {"name": "d"}, ["tag.updated"]),
+        ("DELETE", "/tags/d", None, ["tag.deleted"]),
+        ("DELETE", "/tags", None, ["tags.deleted"]),
+        ("DELETE", "", None, ["namespace.deleted"]),
+    ]
+    await make()
+    so_far = await told_names()
+    assert so_far == ["namespace.created"]
+    for method, path, body, facts in changes:
+        assert (await admin.ask(method, f"{at}{path}", body)).status < 300, (method, path)
+        now = await told_names()
+        assert now[len(so_far) :] == facts, (method, path)
+        so_far = now
+    await make("OS::Other")
+    for kind in ("objects", "properties", "tags"):  # where there is nothing, nothing changes
+        assert (await admin.ask("DELETE", f"{NAMESPACES}/OS::Other/{kind}")).status == 204
+    assert await told_names("OS::Other") == ["namespace.created"]
+
+
 async def test_what_is_refused_is_not_told(admin, make, told_names):
     await make(protected=True)
     await admin.ask("DELETE", f"{NAMESPACES}/OS::Test")
