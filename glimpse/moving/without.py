@@ -24,7 +24,7 @@ SERVER = "the server has one right value for it"
 EVENTS = "changes are told as events, in order and never lost (docs/events.md); the old notifications are not sent"
 CACHE = "there is no image cache; every download reads its store"
 RULES = "your rules are not read: the built-in ones hold (AC-10)"
-TOKENS = "tokens are checked in front of Glimpse"
+TOKENS = "has no effect on how tokens are asked about here"
 
 OPTIONS = (
     # What would change who may do what, or what is seen, if nobody looked.
@@ -73,7 +73,7 @@ OPTIONS = (
     Without("[barbican*] *", Kind.MISSING, "signatures are not verified"),
     Without("[profiler] *", Kind.MISSING, "there is no profiler", OFF),
     Without("metadata_source_path", Kind.RETIRED, "glimpse metadefs load --path says where definitions are"),
-    Without("[keystone_authtoken] *", Kind.MISSING, TOKENS),
+    Without("[keystone_authtoken] *", Kind.RETIRED, TOKENS),
     Without("[glance_store] *", Kind.MISSING, "is for a store that is not supported"),
     Without("[backend_defaults] *", Kind.MISSING, "is for a store that is not supported"),
     Without("cert_file", Kind.MISSING, "a proxy in front speaks TLS"),

@@ -6,6 +6,7 @@ from glimpse.database.pool import Database
 from glimpse.settings import Settings
 from glimpse.stores.catalog import Catalog
 from schemas.images import ImageFields
+from services.api.identity.identity import Identity
 from services.api.in_flight import InFlight
 from services.api.policy.policy import Policy
 from services.api.probes import Probes
@@ -20,6 +21,8 @@ class Ports:
     settings: Settings
     policy: Policy
     fields: ImageFields
+    identity: Identity
+    """Knows who asks."""
     in_flight: InFlight
     """What this process is storing right now."""
     probes: Probes = field(default_factory=Probes)
