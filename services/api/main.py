@@ -23,6 +23,7 @@ from services.api.door import Door
 from services.api.handlers import health
 from services.api.identity import opening
 from services.api.in_flight import InFlight
+from services.api.policy import protections
 from services.api.policy.policy import Policy
 from services.api.ports import Ports
 from services.api.routes import ROUTES
@@ -36,7 +37,7 @@ def serve(in_force: InForce) -> None:
     doors.refuse_open_ones(settings)
     asyncio.run(migrate.require_head(settings.postgres.dsn.get_secret_value()))
     catalog.open_catalog(settings)
-    Policy(settings.policy)
+    protections.opened(settings.policy, Policy(settings.policy))
     asyncio.run(_identity_can_be_opened(settings))
     listening = workers.listen(settings.api)
     workers.run(
@@ -106,7 +107,16 @@ async def opened(settings: Settings) -> AsyncIterator[Ports]:
         fields = ImageFields(settings.images.disk_formats, settings.images.container_formats)
         identity = await stack.enter_async_context(opening.opened(settings.auth))
         policy = Policy(settings.policy)
-        yield Ports(database, catalog.open_catalog(settings), settings, policy, fields, identity, InFlight())
+        yield Ports(
+            database,
+            catalog.open_catalog(settings),
+            settings,
+            policy,
+            protections.opened(settings.policy, policy),
+            fields,
+            identity,
+            InFlight(),
+        )
 
 
 def door(ports: Ports) -> Door:

@@ -9,6 +9,7 @@ from schemas.images import ImageFields
 from services.api.identity.identity import Identity
 from services.api.in_flight import InFlight
 from services.api.policy.policy import Policy
+from services.api.policy.protections import Protections
 from services.api.probes import Probes
 
 
@@ -20,6 +21,7 @@ class Ports:
     catalog: Catalog
     settings: Settings
     policy: Policy
+    protections: Protections
     fields: ImageFields
     identity: Identity
     """Knows who asks."""

@@ -90,6 +90,10 @@ class Policy:
         check = self._compiled.get(rule)
         return check is not None and check(caller.credentials, target)
 
+    def knows(self, rule: str) -> bool:
+        """Say whether there is a rule of this name."""
+        return rule in self._compiled
+
     def require(self, rule: str, seen: Seen) -> None:
         """Raise unless the caller may do this to an image: NotFound where they may not even see it, else Forbidden."""
         if not self.allows(seen.caller, rule, seen):
