@@ -37,7 +37,9 @@ def serve(in_force: InForce) -> None:
     doors.refuse_open_ones(settings)
     asyncio.run(migrate.require_head(settings.postgres.dsn.get_secret_value()))
     catalog.open_catalog(settings)
-    protections.opened(settings.policy, Policy(settings.policy))
+    policy = Policy(settings.policy)
+    policy.warn()
+    protections.opened(settings.policy, policy)
     asyncio.run(_identity_can_be_opened(settings))
     listening = workers.listen(settings.api)
     workers.run(
