@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes \
-        --no-annotate --no-header --no-emit-index-url pyproject.toml
+        --no-annotate --no-header --no-emit-index-url
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -14,12 +14,12 @@ help: ## List what can be made
 
 setup: ## Install everything a developer needs; quick when nothing changed
 	@PYTHON=$(PYTHON) scripts/packages.sh python3-venv postgresql qemu-utils bubblewrap e2fsprogs curl strace maven
-	@$(MAKE) --no-print-directory .venv/dev .venv/glimpse .kafka/ready
+	@$(MAKE) --no-print-directory .venv/dev .venv/glimpse .kafka/ready .keystone/ready
 
 up: .venv/glimpse ## Run Glimpse, all of it, on this machine; ARGS="..." for more
 	exec $(BIN)/glimpse up $(ARGS)
 
-test: .venv/dev .venv/glimpse .kafka/ready ## Run every test; ARGS="-k upload" for some
+test: .venv/dev .venv/glimpse .kafka/ready .keystone/ready ## Run every test; ARGS="-k upload" for some
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: .venv/dev .venv/glimpse ## Check format, style, types, imports and the quick tests, in under a minute
@@ -40,11 +40,13 @@ conformance: .venv/dev .venv/glimpse ## Say which rules of docs/contract the tes
 	$(BIN)/python -m scripts.conformance $(ARGS)
 
 lock: ## Pin what pyproject.toml asks for, with hashes (needs uv)
-	$(LOCK) --extra postgres --group build -o requirements/runtime.txt
-	$(LOCK) --extra postgres --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra postgres --group build -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra postgres --group build --group dev \
+	    -c requirements/runtime.txt -o requirements/dev.txt
+	$(LOCK) --group keystone -o requirements/keystone.txt
 
 clean: ## Remove what was installed and cached
-	rm -rf .venv .kafka .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .kafka .keystone .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each file below is made again only when what it is made from changed.
@@ -72,3 +74,10 @@ clean: ## Remove what was installed and cached
 	@if command -v mvn >/dev/null; then mvn -q -B -f scripts/kafka/pom.xml dependency:copy-dependencies \
 	    -DincludeScope=runtime -DoutputDirectory="$(CURDIR)/.kafka/libs"; fi
 	@mkdir -p .kafka && touch $@
+
+# OpenStack's identity service for the tests, in an environment of its own.
+.keystone/ready: requirements/keystone.txt | .venv/bin/python
+	@rm -rf .keystone
+	@.venv/bin/python -m venv .keystone
+	@.keystone/bin/python -m pip install -q --require-hashes -r requirements/keystone.txt
+	@touch $@

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from glimpse.commands import config, db, doctor, events, image, metadefs, scrubber, serve, up
+from glimpse.commands import config, db, doctor, events, image, metadefs, policy, scrubber, serve, up
 
 INTERRUPTED = 130
 
@@ -24,6 +24,7 @@ app.add_typer(db.app, name="db")
 app.add_typer(events.app, name="events")
 app.add_typer(image.app, name="image")
 app.add_typer(metadefs.app, name="metadefs")
+app.add_typer(policy.app, name="policy")
 
 
 @app.callback()

@@ -95,6 +95,10 @@ class TimedOut(GlimpseError):
 class Unavailable(GlimpseError):
     """Something outside does not answer; the same call may work later."""
 
+    def __init__(self, message: str, *, retry_seconds: int = 5) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
 
 class StoreError(GlimpseError):
     """A store could not do what it promised."""

@@ -57,10 +57,19 @@ def _obstacles(configured: Settings) -> Iterator[str]:
     yield from catalog.obstacles(configured)
     if obstacle := filesystem.obstacle_to(importer.scratch_root(configured)):
         yield f"import.scratch_dir: {obstacle}"
-    try:
-        doors.refuse_open_ones(configured)
-    except Invalid as error:
-        yield error.message
+    for look in (doors.refuse_open_ones, _look_at_the_rules):
+        try:
+            look(configured)
+        except Invalid as error:
+            yield error.message
+
+
+def _look_at_the_rules(configured: Settings) -> None:
+    """Raise Invalid for files that say who may do what, and can not be read."""
+    from services.api.policy import protections
+    from services.api.policy.policy import Policy
+
+    protections.opened(configured.policy, Policy(configured.policy))
 
 
 @app.command()

@@ -1,10 +1,10 @@
 """Who is calling: the flavour of the pipeline, and the pipeline itself where its file is given."""
 
+from glimpse.moving import keystone
 from glimpse.moving.conf import DEFAULTS, Conf, Option
 from glimpse.moving.outcome import Kind, Outcome
 
 FLAVOR = Option("paste_deploy", "flavor")
-TOKEN = "keystone_authtoken"  # noqa: S105  # the name of a group
 KNOWN = frozenset(
     {
         "authtoken",
@@ -34,7 +34,7 @@ def convert(conf: Conf, paste: Conf | None, outcome: Outcome) -> None:
     unknown = [step for step in steps if step not in KNOWN | CACHING]
     host = conf.text("bind_host")
     if "authtoken" in steps:
-        _keystone(conf, outcome)
+        keystone.convert(conf, FLAVOR, outcome)
     elif "context" in steps:
         _trusted(outcome)
     elif unknown:
@@ -49,19 +49,6 @@ def convert(conf: Conf, paste: Conf | None, outcome: Outcome) -> None:
         outcome.note(Kind.MISSING, "pipeline: gzip", "answers are not compressed; a proxy in front can do it")
     for step in unknown:
         outcome.note(Kind.FIRST, f"pipeline: {step}", "is not known here; what it does is not done")
-
-
-def _keystone(conf: Conf, outcome: Outcome) -> None:
-    outcome.put("auth.mode", "headers", FLAVOR)
-    uri = conf.text("www_authenticate_uri", TOKEN) or conf.text("auth_uri", TOKEN)
-    if uri:
-        outcome.put("auth.www_authenticate_uri", uri, Option(TOKEN, "www_authenticate_uri"))
-    outcome.note(
-        Kind.FIRST,
-        FLAVOR,
-        "Glimpse does not ask the identity service about tokens by itself: everybody is refused but those whom a proxy "
-        "that checks tokens names in the identity headers; auth.trusted_proxies says which addresses are believed",
-    )
 
 
 def _trusted(outcome: Outcome) -> None:

@@ -52,9 +52,26 @@ SAME = (
     Same("require_image_format_match", "images.require_format_match", flag, "image_format"),
     Same("task_time_to_live", "import.task_time_to_live_hours", number, "task"),
     Same("task_pool_threads", "import.parallel_tasks", number, "wsgi"),
+    Same("allow_anonymous_access", "auth.allow_anonymous", flag),
+    Same("enforce_new_defaults", "policy.enforce_new_defaults", flag, "oslo_policy"),
+    Same("property_protection_rule_format", "policy.property_protection_format"),
+    Same("allowed_origin", "cors.allowed_origins", items, "cors"),
+    Same("allow_credentials", "cors.allow_credentials", flag, "cors"),
+    Same("max_age", "cors.max_age_seconds", number, "cors"),
+    Same("allow_methods", "cors.allow_methods", items, "cors"),
+    Same("allow_headers", "cors.allow_headers", items, "cors"),
+    Same("expose_headers", "cors.expose_headers", items, "cors"),
+    Same("disable_by_file_path", "api.healthcheck_disable_file", text, "healthcheck"),
     Same("delayed_delete", "scrubber.delayed_delete", flag),
     Same("scrub_pool_size", "scrubber.parallel_deletes", number),
 )
+
+FILES = (
+    Same("policy_file", "policy.file"),
+    Same("policy_file", "policy.file", text, "oslo_policy"),
+    Same("property_protection_file", "policy.property_protection_file"),
+)
+"""Files that the reference looks for beside its configuration, unless their whole path is said."""
 
 
 def convert(conf: Conf, outcome: Outcome) -> None:
@@ -63,10 +80,23 @@ def convert(conf: Conf, outcome: Outcome) -> None:
         value = conf.text(option.name, option.group)
         if value is not None:
             outcome.put(option.setting, option.read(value), Option(option.group, option.name))
+    for option in FILES:
+        _file(conf, option, outcome)
     _workers(conf, outcome)
     _quota(conf, outcome)
     _grace(conf, outcome)
     _log(conf, outcome)
+
+
+def _file(conf: Conf, option: Same, outcome: Outcome) -> None:
+    """Take over where a file is; who may do what hangs on it, so that it is not guessed."""
+    value, origin = conf.text(option.name, option.group), Option(option.group, option.name)
+    if value is None:
+        return
+    if value.startswith("/"):
+        outcome.put(option.setting, value, origin)
+    else:
+        outcome.note(Kind.FIRST, origin, f"{value} is not read until {option.setting} says where it is")
 
 
 def _workers(conf: Conf, outcome: Outcome) -> None:

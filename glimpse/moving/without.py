@@ -23,20 +23,13 @@ REGISTRY = "there is no registry; the API speaks to the database itself"
 SERVER = "the server has one right value for it"
 EVENTS = "changes are told as events, in order and never lost (docs/events.md); the old notifications are not sent"
 CACHE = "there is no image cache; every download reads its store"
-RULES = "your rules are not read: the built-in ones hold (AC-10)"
-TOKENS = "tokens are checked in front of Glimpse"
+RULES = "your rules are not read, and the built-in ones hold (AC-10), until policy.file names a file"
+TOKENS = "has no effect on how tokens are asked about here"
 
 OPTIONS = (
     # What would change who may do what, or what is seen, if nobody looked.
     Without("owner_is_tenant", Kind.FIRST, "an image's owner is always a project (AC-44)", ON),
-    Without("allow_anonymous_access", Kind.FIRST, "who is not identified is refused", OFF),
-    Without("[oslo_policy] policy_file", Kind.FIRST, RULES),
     Without("[oslo_policy] policy_dirs", Kind.FIRST, RULES),
-    Without("policy_file", Kind.FIRST, RULES),
-    Without(
-        "property_protection_*", Kind.FIRST, "properties are not protected: whoever may change an image may change them"
-    ),
-    Without("[oslo_policy] enforce_new_defaults", Kind.FIRST, "the new defaults hold (AC-6)", ON),
     Without("show_multiple_locations", Kind.MISSING, "there is no list of locations to see or to change (IMG-15)", OFF),
     Without("metadata_encryption_key", Kind.RETIRED, "no secret is part of a location here"),
     # Not here, or not yet.
@@ -50,10 +43,7 @@ OPTIONS = (
         "[image_format] gpt_safety_checks_nonfatal", Kind.MISSING, "unsafe partition tables are always refused", OFF
     ),
     Without("[image_conversion] output_format", Kind.RETIRED, "conversion is not among the plugins"),
-    Without(
-        "[cors] allowed_origin", Kind.MISSING, "browsers are not answered across origins; a proxy in front can do it"
-    ),
-    Without("[cors] *", Kind.MISSING, "browsers are not answered across origins"),
+    Without("[cors] *", Kind.RETIRED, "has no effect on pages of other origins here"),
     Without(
         "[oslo_middleware] enable_proxy_headers_parsing",
         Kind.MISSING,
@@ -61,9 +51,7 @@ OPTIONS = (
         OFF,
     ),
     Without("[oslo_limit] *", Kind.MISSING, "limits that the identity service keeps are not asked for"),
-    Without(
-        "[healthcheck] *", Kind.MISSING, "/healthcheck always says OK; take a node out by stopping it, /readyz knows"
-    ),
+    Without("[healthcheck] *", Kind.RETIRED, "/healthcheck says OK, unless api.healthcheck_disable_file is there"),
     Without("default_publisher_id", Kind.MISSING, EVENTS),
     Without("disabled_notifications", Kind.MISSING, EVENTS),
     Without("transport_url", Kind.MISSING, EVENTS),
@@ -73,7 +61,7 @@ OPTIONS = (
     Without("[barbican*] *", Kind.MISSING, "signatures are not verified"),
     Without("[profiler] *", Kind.MISSING, "there is no profiler", OFF),
     Without("metadata_source_path", Kind.RETIRED, "glimpse metadefs load --path says where definitions are"),
-    Without("[keystone_authtoken] *", Kind.MISSING, TOKENS),
+    Without("[keystone_authtoken] *", Kind.RETIRED, TOKENS),
     Without("[glance_store] *", Kind.MISSING, "is for a store that is not supported"),
     Without("[backend_defaults] *", Kind.MISSING, "is for a store that is not supported"),
     Without("cert_file", Kind.MISSING, "a proxy in front speaks TLS"),

@@ -1,9 +1,10 @@
 """Settings in [auth]: who is calling."""
 
 from ipaddress import IPv4Network, IPv6Network
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from glimpse.settings.section import Section
 
@@ -11,14 +12,15 @@ from glimpse.settings.section import Section
 class Auth(Section):
     """Who is calling."""
 
-    mode: Literal["none", "headers"] = Field(
+    mode: Literal["none", "headers", "keystone"] = Field(
         "none",
-        description="`none`: everybody is the administrator (AC-43); `headers`: a proxy in front says who (AC-40).",
+        description="`none`: everybody is the administrator (AC-43); `headers`: a proxy in front says who (AC-40); "
+        "`keystone`: tokens, about which the identity service is asked (AC-60).",
     )
     none_user: str | None = Field(None, description="The user id of everybody, in mode `none`.")
     none_project: str | None = Field(None, description="The project id of everybody, in mode `none`.")
-    www_authenticate_uri: str = Field(
-        "http://127.0.0.1:5000/v3", description="Where a 401 sends people to be identified (IMG-106)."
+    www_authenticate_uri: str | None = Field(
+        None, description="Where a 401 sends people to be identified (IMG-106); unset, `keystone_url`."
     )
     allow_anonymous: bool = Field(
         False, description="Let people without identity look at what the rules open to everybody (IMG-29)."
@@ -27,3 +29,58 @@ class Auth(Section):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")), description="Whose identity headers are believed."
     )
+    keystone_url: str | None = Field(
+        None, pattern=r"^https?://", description="Where the identity service is, in mode `keystone`; needed there."
+    )
+    keystone_username: str | None = Field(None, description="Who we are, when we ask about tokens.")
+    keystone_password: SecretStr | None = Field(None, description="The password of that user.")
+    keystone_user_domain_name: str = Field("Default", description="The domain of that user.")
+    keystone_user_domain_id: str | None = Field(None, description="Its id; when set, the name does not count.")
+    keystone_project_name: str = Field("service", description="The project in which that user asks.")
+    keystone_project_domain_name: str = Field("Default", description="The domain of that project.")
+    keystone_project_domain_id: str | None = Field(None, description="Its id; when set, the name does not count.")
+    keystone_application_credential_id: str | None = Field(
+        None, description="An application credential to ask with, instead of user, password and project."
+    )
+    keystone_application_credential_secret: SecretStr | None = Field(None, description="Its secret.")
+    keystone_interface: Literal["internal", "public", "admin"] = Field(
+        "internal", description="Which address of the identity service in its catalogue is asked about tokens."
+    )
+    keystone_region: str | None = Field(None, description="The region of that address; unset, the first that fits.")
+    keystone_ca_file: Path | None = Field(
+        None, description="Certificates, in PEM, that its own must be signed by; unset, those that the system trusts."
+    )
+    keystone_timeout_seconds: float = Field(10, gt=0, description="How long it may take to answer.")
+    keystone_connect_retries: int = Field(
+        3, ge=0, le=10, description="How often a connection that can not be made is tried again."
+    )
+    keystone_cache_seconds: float = Field(
+        300,
+        ge=0,
+        description="How long a token that is valid is not asked about again: so long may a revoked one work.",
+    )
+    keystone_cache_tokens: int = Field(10_000, ge=1, description="How many tokens each process remembers.")
+    keystone_catalogue: bool = Field(
+        True, description="Ask for catalogues: without them, tokens with access rules are not let in (AC-67)."
+    )
+    keystone_service_type: str = Field("image", description="What we are in the catalogue, and in access rules.")
+    service_token_roles: tuple[str, ...] = Field(
+        ("service",), description="A service token with one of these lets an expired token of a user in (AC-60)."
+    )
+    service_token_roles_required: bool = Field(
+        True, description="Off, service tokens without such a role are service tokens, too (AC-60)."
+    )
+
+    @model_validator(mode="after")
+    def _keystone_can_be_asked(self) -> Self:
+        if self.mode != "keystone":
+            return self
+        if self.keystone_url is None:
+            raise ValueError("mode is keystone, which needs keystone_url")
+        by_credential = self.keystone_application_credential_id and self.keystone_application_credential_secret
+        if not by_credential and not (self.keystone_username and self.keystone_password):
+            raise ValueError(
+                "mode is keystone, which needs keystone_username and keystone_password, or "
+                "keystone_application_credential_id and keystone_application_credential_secret"
+            )
+        return self

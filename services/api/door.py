@@ -9,10 +9,12 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from glimpse.errors import GlimpseError, HeaderTooLarge, Invalid, NotFound
+from glimpse.errors import GlimpseError, HeaderTooLarge, Invalid, NotFound, Unauthenticated, Unavailable
 from glimpse.settings import Settings
-from services.api import answers, bodies, cors, errors, identity, routing, versions
+from services.api import answers, bodies, cors, errors, routing, versions
+from services.api.caller import Caller
 from services.api.errors import Refused
+from services.api.identity import callers
 from services.api.ports import Ports
 from services.api.routing import Call, Handler, Router
 from services.api.versions import Versions
@@ -21,7 +23,6 @@ log = structlog.get_logger()
 
 REQUEST_ID = "x-openstack-request-id"
 KNOWN_AS = web.RequestKey("request-id", str)
-WWW_AUTHENTICATE = 'Keystone uri="{uri}"'
 RETRY_SECONDS = "5"
 STOPPING = "The service stops, and this took longer than it can wait: send it again."
 
@@ -97,7 +98,7 @@ class Door:
         try:
             request_id = self._request_id(request)
             carried[REQUEST_ID] = request[KNOWN_AS] = request_id
-            caller = self.ports.policy.known(identity.identify(request, request_id, self.ports.settings.auth))
+            caller = self.ports.policy.known(await self._caller(request, request_id))
             if not segments:  # `/v2`, without its slash (IMG-65)
                 location = f"{versions.base_of(request, self.ports.settings)}/v2/"
                 return web.Response(status=302, headers={"Location": location, **carried})
@@ -118,6 +119,15 @@ class Door:
         if not answer.prepared:
             answer.headers.update(carried)
         return answer
+
+    async def _caller(self, request: web.BaseRequest, request_id: str) -> Caller:
+        """Return who asks; where that can not be told, perhaps nobody in particular."""
+        try:
+            return await self.ports.identity.identify(request, request_id)
+        except Unauthenticated:
+            if self.ports.settings.auth.allow_anonymous:
+                return callers.anonymous(request_id)
+            raise
 
     def _request_id(self, request: web.BaseRequest) -> str:
         given = request.headers.get("X-Openstack-Request-ID")
@@ -146,6 +156,8 @@ class Door:
         status = errors.status_of(error)
         if status not in errors.HIDDEN:
             return self._refusal(request, status, error.message, carried)
+        if isinstance(error, Unavailable):
+            carried = {**carried, "Retry-After": str(error.retry_seconds)}
         request_id = carried.get(REQUEST_ID)
         log.warning("request failed", path=request.rel_url.raw_path, request_id=request_id, reason=error.message)
         return self._refusal(request, status, errors.HIDDEN[status], carried)
@@ -154,9 +166,9 @@ class Door:
         told = dict(headers)
         if status == 401:
             told.pop(REQUEST_ID, None)  # it is not known who would want it (IMG-101)
-            told["WWW-Authenticate"] = WWW_AUTHENTICATE.format(uri=self.ports.settings.auth.www_authenticate_uri)
+            told["WWW-Authenticate"] = self.ports.identity.challenge
         elif status == 503:
-            told["Retry-After"] = RETRY_SECONDS
+            told.setdefault("Retry-After", RETRY_SECONDS)
         return answers.refusal(status, message, request.headers.get("Accept"), told)
 
 

@@ -21,8 +21,10 @@ from services.api import server, workers
 from services.api.actions import leases
 from services.api.door import Door
 from services.api.handlers import health
+from services.api.identity import opening
 from services.api.in_flight import InFlight
 from services.api.openapi import served
+from services.api.policy import protections
 from services.api.policy.policy import Policy
 from services.api.ports import Ports
 from services.api.routes import ROUTES
@@ -36,7 +38,10 @@ def serve(in_force: InForce) -> None:
     doors.refuse_open_ones(settings)
     asyncio.run(migrate.require_head(settings.postgres.dsn.get_secret_value()))
     catalog.open_catalog(settings)
-    Policy(settings.policy)
+    policy = Policy(settings.policy)
+    policy.warn()
+    protections.opened(settings.policy, policy)
+    asyncio.run(_identity_can_be_opened(settings))
     listening = workers.listen(settings.api)
     workers.run(
         listening,
@@ -44,6 +49,12 @@ def serve(in_force: InForce) -> None:
         lambda *given: uvloop.run(_serve(in_force, *given)),
         lambda: in_force.told() if in_force.read_again() else None,
     )
+
+
+async def _identity_can_be_opened(settings: Settings) -> None:
+    """Raise Invalid here, and not in each worker, for files that are not what they should be."""
+    async with opening.opened(settings.auth):
+        pass
 
 
 async def _serve(in_force: InForce, listening: socket.socket, lifeline: int, ready: Callable[[], None]) -> None:
@@ -97,7 +108,18 @@ async def opened(settings: Settings) -> AsyncIterator[Ports]:
         database = await Database.open(settings.postgres)
         stack.push_async_callback(database.close)
         fields = ImageFields(settings.images.disk_formats, settings.images.container_formats)
-        yield Ports(database, catalog.open_catalog(settings), settings, Policy(settings.policy), fields, InFlight())
+        identity = await stack.enter_async_context(opening.opened(settings.auth))
+        policy = Policy(settings.policy)
+        yield Ports(
+            database,
+            catalog.open_catalog(settings),
+            settings,
+            policy,
+            protections.opened(settings.policy, policy),
+            fields,
+            identity,
+            InFlight(),
+        )
 
 
 def door(ports: Ports) -> Door:

@@ -9,6 +9,7 @@ from glimpse.image import ImageRow
 from schemas.images import LONGEST, READ_ONLY, ImageFields, is_reserved
 from schemas.vocabulary import Status, Visibility
 from services.api.errors import Refused
+from services.api.policy.protections import Operation
 
 DIALECTS = {
     "application/openstack-images-v2.0-json-patch": "2.0",
@@ -16,6 +17,9 @@ DIALECTS = {
 }
 OPERATIONS = ("add", "replace", "remove")
 FORMATS = frozenset({"container_format", "disk_format"})
+
+May = Callable[[Operation, str], bool]
+"""Whether something may be done to a property of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,9 @@ def parse(body: Any, dialect: str, fields: ImageFields) -> list[Change]:
 
 
 def applied(
-    image: ImageRow, wanted: Sequence[Change], fields: ImageFields, permit: Callable[[Change], None]
+    image: ImageRow, wanted: Sequence[Change], fields: ImageFields, permit: Callable[[Change], None], may: May
 ) -> ImageRow:
-    """Return an image with every change made, each permitted when its turn comes.
+    """Return an image with every change made, each permitted when its turn comes; what is hidden stays (AC-54).
 
     Raises Conflict and Forbidden (IMG-335 to IMG-338, IMG-350), and what `permit` raises.
     """
@@ -59,17 +63,21 @@ def applied(
         if fields.is_base(change.name):
             base[change.name] = _base(image.status, change)
         else:
-            _custom(properties, change)
+            _custom(properties, change, may)
     return replace(image, **base, properties=properties)
 
 
-def _custom(properties: dict[str, str], change: Change) -> None:
-    """Make a change among custom properties."""
+def _custom(properties: dict[str, str], change: Change, may: May) -> None:
+    """Make a change among custom properties; one that may not be read is not there, but can not be made (AC-53)."""
     exists = change.name in properties
-    if change.op == "add" and change.is_strict and exists:
+    is_seen = exists and may("read", change.name)
+    if change.op == "add" and change.is_strict and is_seen:
         raise Conflict(f"Property {change.name} already present.")
-    if change.op in ("replace", "remove") and not exists:
+    if change.op in ("replace", "remove") and not is_seen:
         raise Conflict(f"Property {change.name} does not exist.")
+    needed: Operation = "delete" if change.op == "remove" else "update" if is_seen else "create"
+    if is_seen != exists or not may(needed, change.name):
+        raise Forbidden(f"Attribute '{change.name}' is reserved.")
     if change.op == "remove":
         del properties[change.name]
     else:

@@ -31,6 +31,8 @@ async def image(ports: Ports, seen: Seen) -> dict[str, Any]:
 
 def _image(ports: Ports, seen: Seen) -> dict[str, Any]:
     shown = document(seen.image, keep_times=True)
+    for name in ports.protections.hidden(seen.caller, seen.image.properties):
+        shown.pop(name, None)
     hidden = seen.image.status is Status.DEACTIVATED and not seen.caller.is_admin  # IMG-179
     if hidden or not ports.settings.api.multi_store:
         shown.pop("stores", None)

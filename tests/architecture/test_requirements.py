@@ -18,7 +18,11 @@ RUNTIME = [
     *PROJECT["project"]["optional-dependencies"]["postgres"],
     *PROJECT["dependency-groups"]["build"],
 ]
-WANTED = {"runtime.txt": RUNTIME, "dev.txt": [*RUNTIME, *PROJECT["dependency-groups"]["dev"]]}
+WANTED = {
+    "runtime.txt": RUNTIME,
+    "dev.txt": [*RUNTIME, *PROJECT["dependency-groups"]["dev"]],
+    "keystone.txt": PROJECT["dependency-groups"]["keystone"],
+}
 
 
 def entries(name: str) -> list[str]:

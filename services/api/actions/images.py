@@ -1,5 +1,6 @@
 """What people do with an image's metadata: make it, look at it, change it."""
 
+import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -49,6 +50,9 @@ def permitted(ports: Ports, caller: Caller, body: dict[str, Any]) -> dict[str, A
     tags = wanted.base.get("tags", [])
     limits.check_tags(len(tags), ports.settings.images)
     limits.check_properties(len(wanted.properties) + wanted.ignored, ports.settings.images)
+    for name in wanted.properties:
+        if not ports.protections.allows(caller, "create", name):
+            raise Forbidden(f"Attribute '{name}' is reserved.")
     _check_stored({**wanted.base, **wanted.properties})
     values = {"id": str(uuid.uuid4()), **DEFAULTS, **wanted.base, "owner": owner, "properties": wanted.properties}
     return {**values, "tags": list(dict.fromkeys(tags))}
@@ -78,7 +82,8 @@ async def update(ports: Ports, caller: Caller, image_id: str, wanted: Sequence[C
         return await show(ports, caller, image_id)
     async with ports.database.transaction(caller.actor) as tx:
         seen = await seeing.lock(tx, caller, image_id)
-        image = patches.applied(seen.image, wanted, ports.fields, lambda change: _permit(ports, seen, change))
+        may = functools.partial(ports.protections.allows, caller)
+        image = patches.applied(seen.image, wanted, ports.fields, lambda change: _permit(ports, seen, change), may)
         _check_limits(ports, seen.image, image, wanted)
         saved = await rows.save(tx, image)
         previous = changes(seen.image, saved)

@@ -41,8 +41,28 @@ def never(_credentials: Mapping[str, Any], _target: Attributes) -> bool:
     return False
 
 
+class WrongRule(Invalid):
+    """A rule that can not be read, or that refers to itself."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        super().__init__(message)
+        self.rule = rule
+
+
 def compiled(rules: Mapping[str, str]) -> dict[str, Check]:
-    """Compile every rule; a rule that refers to one that does not exist is false there (AC-5). Raises Invalid."""
+    """Compile every rule; a rule that refers to one that does not exist is false there (AC-5). Raises WrongRule."""
+    return _read(rules)[0]
+
+
+def undefined(rules: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the rules that refer to rules which do not exist, and to which ones. Raises WrongRule."""
+    _done, references = _read(rules)
+    missing = {name: sorted(named - rules.keys()) for name, named in references.items()}
+    return {name: names for name, names in missing.items() if names}
+
+
+def _read(rules: Mapping[str, str]) -> tuple[dict[str, Check], dict[str, set[str]]]:
+    """Return every rule compiled, and the rules that each refers to."""
     done: dict[str, Check] = {}
     references: dict[str, set[str]] = {}
     for name, text in rules.items():
@@ -50,12 +70,12 @@ def compiled(rules: Mapping[str, str]) -> dict[str, Check]:
         try:
             done[name] = parser.parse()
         except Invalid as error:
-            raise Invalid(f"the policy rule {name} ({text!r}) can not be read: {error.message}") from None
+            raise WrongRule(name, f"the policy rule {name} ({text!r}) can not be read: {error.message}") from None
         references[name] = parser.references
     for name in references:
         if name in _reached(name, references):
-            raise Invalid(f"the policy rule {name} refers to itself, by itself or through others")
-    return done
+            raise WrongRule(name, f"the policy rule {name} refers to itself, by itself or through others")
+    return done, references
 
 
 def words_of(text: str) -> list[str]:

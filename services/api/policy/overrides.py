@@ -22,6 +22,17 @@ def read(path: Path) -> dict[str, str]:
     return {str(name): _text(name, rule) for name, rule in (content or {}).items()}
 
 
+def place_of(path: Path, rule: str) -> str:
+    """Return where a rule stands, for people: the file, and the line where it begins."""
+    try:
+        document = yaml.compose(path.read_text(), Loader=yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError):  # it has changed since it was read
+        return str(path)
+    pairs = document.value if isinstance(document, yaml.MappingNode) else []
+    lines = [key.start_mark.line + 1 for key, _value in pairs if key.value == rule]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
+
+
 def stamp(path: Path) -> tuple[int, ...] | None:
     """Return what changes when a file is written anew or exchanged; None while there is none."""
     try:

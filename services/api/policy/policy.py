@@ -13,7 +13,7 @@ from glimpse.image import ImageRow
 from schemas.vocabulary import Visibility
 from services.api.caller import Caller
 from services.api.policy import checks, overrides, rules
-from services.api.policy.checks import Attributes, Check
+from services.api.policy.checks import Attributes, Check, WrongRule
 
 log = structlog.get_logger()
 
@@ -75,6 +75,12 @@ class Policy:
         self._file = section.file
         self._is_new = section.enforce_new_defaults
         self._stamp = overrides.stamp(section.file) if section.file else None
+        self.texts: Mapping[str, str] = {}
+        """Every rule in force, as it is written."""
+        self.said: frozenset[str] = frozenset()
+        """Those that are not the built-in ones."""
+        self.undefined: Mapping[str, list[str]] = {}
+        """Those that refer to rules which do not exist, and to which ones: there they are false."""
         self._compiled = self._read()
 
     def known(self, caller: Caller) -> Caller:
@@ -89,6 +95,15 @@ class Policy:
             return False
         check = self._compiled.get(rule)
         return check is not None and check(caller.credentials, target)
+
+    def warn(self) -> None:
+        """Tell the operator what was hardly meant."""
+        for name, missing in self.undefined.items():
+            log.warning("a rule refers to one that does not exist, and is false there", rule=name, missing=missing)
+
+    def knows(self, rule: str) -> bool:
+        """Say whether there is a rule of this name."""
+        return rule in self._compiled
 
     def require(self, rule: str, seen: Seen) -> None:
         """Raise unless the caller may do this to an image: NotFound where they may not even see it, else Forbidden."""
@@ -131,11 +146,19 @@ class Policy:
             log.exception(KEPT)
         else:
             log.info("the policy file was changed, and is in force", file=str(self._file))
+            self.warn()
 
     def _read(self) -> Mapping[str, Check]:
         said = overrides.read(self._file) if self._file else {}
         before = {} if self._is_new else dict.fromkeys(rules.OPEN_BEFORE, "@")
-        return checks.compiled(rules.DEFAULTS | before | said)
+        texts = rules.DEFAULTS | before | said
+        try:
+            compiled = checks.compiled(texts)
+        except WrongRule as error:
+            place = f"{overrides.place_of(self._file, error.rule)}: " if self._file else ""
+            raise Invalid(f"{place}{error.message}") from None
+        self.texts, self.said, self.undefined = texts, frozenset(said), checks.undefined(texts)
+        return compiled
 
 
 def sees(caller: Caller, image: ImageRow, *, is_member: bool) -> bool:

@@ -171,6 +171,27 @@ def test_nobody_is_let_in_who_was_not_let_in_before(flavor: str, paste: str | No
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("auth_url = http://id/identity\nusername = glance\npassword = p", {"keystone_url": "http://id/identity"}),
+        ("auth_type = v3kerberos\nauth_url = http://id\nusername = glance\npassword = p", {"mode": "headers"}),
+        ("auth_section = other\nauth_url = http://id\nusername = glance\npassword = p", {"mode": "headers"}),
+        ("auth_url = http://id\nusername = glance", {"mode": "headers"}),
+        (
+            "auth_url = http://id\nauth_type = v3applicationcredential\napplication_credential_id = i\n"
+            "application_credential_secret = s\ntoken_cache_time = -1\nservice_token_roles = service, nova",
+            {"mode": "keystone", "keystone_cache_seconds": 0, "service_token_roles": ("service", "nova")},
+        ),
+    ],
+)
+def test_tokens_are_asked_about_where_they_were(text: str, told: dict[str, object], said) -> None:
+    loaded, outcome = said(f"[paste_deploy]\nflavor = keystone\n[keystone_authtoken]\n{text}\n")
+    expected = {"mode": "keystone"} | told
+    assert {name: getattr(loaded.auth, name) for name in expected} == expected
+    assert ("keystone_authtoken" in notes(outcome, Kind.FIRST)) is (loaded.auth.mode == "headers")
+
+
+@pytest.mark.parametrize(
     ("connection", "dsn"),
     [
         ("postgresql://a:b@c:1/glance", "postgresql://a:b@c:1/glimpse"),

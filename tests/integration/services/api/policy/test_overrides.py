@@ -200,6 +200,34 @@ async def test_with_a_file_that_makes_no_sense_nothing_starts(tmp_path, text):
         Policy(Section(file=file))
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# mine\nget_images: '@'\n\nmodify_image: role:a or (\nget_image: '!'\n", 4),
+        ('{"get_images": "@",\n "modify_image": "role:a or ("}', 2),
+        ("a: rule:b\nb: >\n  role:x or\n  rule:a\n", 1),
+        ("a: '@'\na: role:a)", 2),
+    ],
+)
+async def test_a_rule_that_makes_no_sense_is_told_by_file_and_line(tmp_path, text, line):
+    file = tmp_path / "policy.yaml"
+    file.write_text(text)
+    with pytest.raises(Invalid) as refused:
+        Policy(Section(file=file))
+    assert refused.value.message.startswith(f"{file}, line {line}: the policy rule ")
+
+
+@pytest.mark.rule("AC-5")
+async def test_a_rule_that_refers_to_none_is_false_and_told(ruled, capsys):
+    capsys.readouterr()
+    ruled.say("get_images: rule:readers or rule:writers\nget_image: not rule:readers")
+    assert (await ruled.api.admin.get("/v2/images")).status == 403
+    (told,) = [
+        line for line in capsys.readouterr().out.splitlines() if "does not exist" in line and "get_images" in line
+    ]
+    assert "'readers', 'writers'" in told
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lenient(fresh_database, run, usual_settings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lenient")

@@ -3,7 +3,7 @@
 import pytest
 
 from glimpse.settings import Auth
-from services.api import identity
+from services.api.identity import headers
 
 
 @pytest.mark.rule("AC-40")
@@ -21,4 +21,4 @@ from services.api import identity
 )
 def test_only_the_proxies_that_are_named_are_believed(peer, proxies, is_trusted):
     rules = Auth.model_validate({"mode": "headers", "trusted_proxies": proxies})
-    assert identity.is_trusted(peer, rules) is is_trusted
+    assert headers.is_trusted(peer, rules) is is_trusted

@@ -1,0 +1,32 @@
+"""What each way of knowing who asks needs."""
+
+import pytest
+from pydantic import ValidationError
+
+from glimpse.settings import Auth
+
+URL = {"keystone_url": "http://127.0.0.1:5000/v3"}
+USER = {"keystone_username": "glimpse", "keystone_password": "p"}
+CREDENTIAL = {"keystone_application_credential_id": "i", "keystone_application_credential_secret": "s"}
+
+
+@pytest.mark.parametrize("told", [URL | USER, URL | CREDENTIAL])
+def test_the_identity_service_can_be_asked(told):
+    assert Auth.model_validate({"mode": "keystone", **told}).keystone_url
+
+
+@pytest.mark.parametrize(
+    ("told", "missing"),
+    [
+        ({}, "keystone_url"),
+        (USER, "keystone_url"),
+        (URL, "keystone_username"),
+        (URL | {"keystone_username": "glimpse"}, "keystone_password"),
+        (URL | {"keystone_application_credential_id": "i"}, "keystone_application_credential_secret"),
+        (USER | {"keystone_url": "127.0.0.1:5000"}, "https?://"),
+    ],
+)
+def test_what_is_missing_to_ask_it_is_said(told, missing):
+    with pytest.raises(ValidationError) as refused:
+        Auth.model_validate({"mode": "keystone", **told})
+    assert missing in str(refused.value)
