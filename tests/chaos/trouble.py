@@ -18,8 +18,8 @@ TARGETS = {"api": 5, "importer": 5, "scrubber": 5, "postgres": 3, "kafka": 2, "u
 """Who is in trouble how often; `up` is the parent of all but Kafka."""
 WAYS = {signal.SIGKILL: 5, signal.SIGSTOP: 3, signal.SIGTERM: 2}
 
-STARTS_IN_A_ROW = 5
-"""So often `glimpse up` may fail to start; then nothing is gained by another try."""
+STARTS_IN_A_ROW = 10
+"""So often `glimpse up` may give up within a minute, as it does where a service dies three times before it is ready."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Trouble:
 
     async def _keep_up(self) -> None:
         """Start `glimpse up` again when it ended, and wake whoever slept long enough."""
-        failed = 0
+        failed, started = 0, float("-inf")
         while not self.stop.is_set() or self.asleep:
             now = asyncio.get_running_loop().time()
             for process, until in list(self.asleep):
@@ -65,9 +65,9 @@ class Trouble:
                     _signal(process, signal.SIGCONT)
                     self.asleep.remove((process, until))
             if self.glimpse.process.poll() is not None:
-                failed = failed + 1 if self.glimpse.process.returncode == 1 else 0
+                failed = failed + 1 if self.glimpse.process.returncode == 1 and now < started + 60 else 0
                 assert failed < STARTS_IN_A_ROW, self.glimpse.tail()
-                self.glimpse.process = self.start()
+                self.glimpse.process, started = self.start(), now
                 self.made["starts of glimpse up"] += 1
             await asyncio.sleep(0.1)
 
