@@ -76,6 +76,7 @@ image can keep its `imageversion` instead, and drop what is not higher; an event
 glimpse events tail                            # every event that is kept, then each new one, until Ctrl-C
 glimpse events tail --from 1000 --no-follow    # from a position to the end
 glimpse events tail --image ID --json          # one image; one CloudEvent on each line
+glimpse events replay --from 1000 --topic new  # what is kept from there on, told once more to a topic of its own
 ```
 
 These read the database that the settings name.

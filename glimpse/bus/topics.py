@@ -11,7 +11,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from glimpse import settings
 from glimpse.bus import connection
-from glimpse.errors import Unavailable
+from glimpse.errors import Invalid, Unavailable
 
 log = structlog.get_logger()
 
@@ -67,6 +67,13 @@ def dead_letters(bus: settings.Bus, group: str) -> Topic:
     """What a group found in the events topic and could not read."""
     keep = round(bus.dead_letter_days * DAY)
     return Topic(f"{events(bus).name}.{group}.dlq", 1, {"cleanup.policy": "delete", "retention.ms": f"{keep}"})
+
+
+def replayed(bus: settings.Bus, name: str) -> Topic:
+    """A topic that kept events are told to once more. Raises Invalid for ours: who reads those has heard them."""
+    if name.startswith(f"{bus.kafka_topic_prefix}.image."):
+        raise Invalid(f"{name} is read by others, who would hear all of it again: name a topic of its own")
+    return Topic(name, bus.kafka_partitions, {"cleanup.policy": "delete"})
 
 
 async def ensure(bus: settings.Bus, wanted: Sequence[Topic]) -> list[Found]:

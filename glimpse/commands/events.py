@@ -15,6 +15,7 @@ from rich.table import Table
 
 from glimpse import process
 from glimpse.bus import dead_letters, envelope, groups, log, marks
+from glimpse.bus import replay as replaying
 from glimpse.bus.envelope import Envelope
 from glimpse.bus.groups import Group
 from glimpse.commands import settled, tables
@@ -59,6 +60,32 @@ def tail(
                 if not follow:
                     return
                 await process.pause(stop, timedelta(seconds=settings.bus.idle_seconds))
+
+    _run(config, overrides, story)
+
+
+@app.command()
+def replay(
+    since: Annotated[int | None, typer.Option("--from", min=1, help="Begin with this position.")] = None,
+    until: Annotated[int | None, typer.Option("--until", min=1, help="End with this position.")] = None,
+    image: Annotated[str | None, typer.Option(help="Only what is about this image.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Tell it to this topic of Kafka, which is made.")] = None,
+    config: settled.Config = None,
+    overrides: settled.Overrides = None,
+) -> None:
+    """Tell kept events once more, with their ids and positions: one CloudEvent on each line, or to a topic."""
+
+    async def story(settings: Settings, database: Database) -> None:
+        part = replaying.Part(await _first(database, since), until, image)
+        if topic is not None:
+            if not settings.bus.kafka_bootstrap:
+                raise Invalid("there is no Kafka: bus.kafka_bootstrap is not set")
+            print(f"{await replaying.to_topic(database, settings.bus, part, topic)} told to {topic}")
+            return
+        async for page in replaying.pages(database, part, settings.bus.batch):
+            for told in page:
+                print(_json_line(told, settings.bus.deployment))
+        sys.stdout.flush()
 
     _run(config, overrides, story)
 

@@ -21,6 +21,9 @@ WAYS = {signal.SIGKILL: 5, signal.SIGSTOP: 3, signal.SIGTERM: 2}
 STARTS_IN_A_ROW = 10
 """So often `glimpse up` may give up within a minute, as it does where a service dies three times before it is ready."""
 
+KAFKA_SECONDS = 300
+"""What Kafka may take to start, on a machine that is at its limit."""
+
 
 @dataclass
 class Trouble:
@@ -96,7 +99,7 @@ class Trouble:
             return
         await asyncio.to_thread(self.broker.kill if way is signal.SIGKILL else self.broker.stop)
         await asyncio.sleep(self.dice.choice((0.0, 0.0, 5.0)))
-        await asyncio.to_thread(self.broker.start)
+        await asyncio.to_thread(self.broker.start, KAFKA_SECONDS)
 
     def _processes(self, target: str) -> list[psutil.Process]:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -16,7 +16,7 @@ from glimpse.bus.kafka import KafkaTransport
 from glimpse.bus.log import LogTransport, lease_of
 from glimpse.bus.publisher import Publisher
 from schemas.events import ImageDeleted, ImageUpdated, MemberCreated, UploadFailed
-from tests.fixtures.kafka import free_port
+from tests.fixtures.kafka import free_port, read_all
 
 GLIMPSE = (sys.executable, "-c", "from glimpse.cli import main; main()", "events")
 
@@ -69,6 +69,37 @@ async def test_tail_shows_a_line_for_each_fact(glimpse, news):
         ["2", "image.upload.failed", "i2", "queued", "reason=hung up"],
         ["3", "image.member.created", "i1", "p2", "pending"],
     ]
+
+
+async def test_replay_tells_what_is_kept_once_more_as_it_was_told(glimpse, news):
+    await tell_three(news)
+    _, told, _ = await glimpse("tail", "--no-follow", "--json")
+    assert await glimpse("replay") == (0, told, "")
+    assert await glimpse("replay", "--from", "2", "--until", "2") == (0, told.splitlines(keepends=True)[1], "")
+    _, of_one, _ = await glimpse("replay", "--image", "i1", "--set", "bus.batch=1")
+    assert [json.loads(line)["sequence"].lstrip("0") for line in of_one.splitlines()] == ["1", "3"]
+
+
+async def test_replay_tells_it_to_a_topic_of_its_own(glimpse, news, kafka_settings):
+    await tell_three(news)
+    words = [word for name, value in kafka_settings.items() for word in ("--set", f"bus.{name}={value}")]
+    topic = f"{kafka_settings['kafka_topic_prefix']}.again"
+    code, output, _ = await glimpse("replay", "--topic", topic, "--from", "2", *words)
+    assert (code, output.splitlines()[-1]) == (0, f"2 told to {topic}")
+    messages = await read_all(kafka_settings["kafka_bootstrap"], topic)
+    _, told, _ = await glimpse("replay", "--from", "2")
+    ids = {(event["subject"], event["id"]) for event in map(json.loads, told.splitlines())}
+    assert {(each.key.decode(), dict(each.headers)["ce_id"].decode()) for each in messages} == ids
+    ours = f"{kafka_settings['kafka_topic_prefix']}.image.events.v1"
+    code, _, errors = await glimpse("replay", "--topic", ours, *words)
+    assert code != 0
+    assert "name a topic of its own" in errors
+
+
+async def test_without_kafka_nothing_is_replayed_to_a_topic(glimpse, news):
+    code, output, errors = await glimpse("replay", "--topic", "t")
+    assert (code != 0, output) == (True, "")
+    assert "bus.kafka_bootstrap is not set" in errors
 
 
 async def test_tail_shows_the_events_of_one_image_from_a_position(glimpse, news):
