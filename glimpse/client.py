@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+from yarl import URL
 
 from glimpse.errors import GlimpseError, NotFound, Unavailable
 
@@ -34,7 +35,7 @@ class Client:
     @contextlib.asynccontextmanager
     async def open(cls, base: str, token: str | None) -> AsyncIterator[Self]:
         """Open a session; `base` is the service's URL, with or without `/v2` at its end."""
-        if not base.startswith(("http://", "https://")):
+        if not _is_url(base):
             raise Refused(f"{base} is no URL of a service: it begins with http:// or https://")
         headers = {"Accept": "application/json", **({"X-Auth-Token": token} if token else {})}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
@@ -107,8 +108,7 @@ class Client:
 
     async def receive(self, image: Mapping[str, Any], target: Path, progress: Progress) -> None:
         """Write an image's bytes to a file that appears only when they are verified. Raises Refused."""
-        if not target.parent.is_dir():
-            raise Refused(f"there is no folder {target.parent} to write to")
+        _require_place(target)
         part = target.with_name(target.name + ".part")
         digest = hashlib.new(image["os_hash_algo"]) if image["os_hash_algo"] else None
         try:
@@ -120,6 +120,8 @@ class Client:
                     f"should be {image['os_hash_value']}"
                 )
             os.replace(part, target)
+        except OSError as error:
+            raise Refused(f"can not write {target}: {error.strerror}") from None
         finally:
             part.unlink(missing_ok=True)
 
@@ -148,6 +150,21 @@ class Client:
                 image: dict[str, Any] = await self.json("GET", f"/v2/images/{image_id}")
                 return image
             await asyncio.sleep(every)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = URL(text)
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)
+
+
+def _require_place(target: Path) -> None:
+    if not target.parent.is_dir():
+        raise Refused(f"there is no folder {target.parent} to write to")
+    if target.is_dir():
+        raise Refused(f"{target} is a folder: name the file to write")
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> GlimpseError:

@@ -1,8 +1,8 @@
 """What is told of metadata definitions; the subject is the namespace, by the name it has after the change.
 
 The API tells all of it, whoever asked: a client, or a file that was loaded. Nobody of ours listens. What goes with its
-namespace is not told again thing by thing. A namespace that is called otherwise from now on is told under its new name,
-and `previous` has the old one.
+namespace is not told again thing by thing. A namespace that is called otherwise from now on is told of under its old
+name, so that whoever follows that one hears where it went, and then under the new one.
 """
 
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ class NamespaceCreated(NamespaceEvent):
 
 
 class NamespaceUpdated(NamespaceEvent):
-    """Told by the API: a namespace changed, or has another name."""
+    """Told by the API: a namespace changed; one that has another name now is told of under both, the old one first."""
 
     name: ClassVar[str] = "metadef.namespace.updated"
 

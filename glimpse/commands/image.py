@@ -36,7 +36,7 @@ DEFAULT_URL = "http://127.0.0.1:9292"
 @app.command("list")
 def list_images(
     name: Annotated[str | None, typer.Option(help="Only images with this name.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="At most so many.")] = None,
     url: Url = DEFAULT_URL,
     token: Token = None,
     as_json: AsJson = False,
@@ -96,10 +96,8 @@ def upload(
             headers = {"X-Image-Meta-Store": store} if store else {}
             try:
                 sent = await service.send(f"/v2/images/{image['id']}/file", file, progress, headers)
-            except GlimpseError:  # an empty image would only be in the way
-                with contextlib.suppress(GlimpseError):
-                    await service.json("DELETE", f"/v2/images/{image['id']}")
-                raise
+            except (GlimpseError, OSError) as error:  # an empty image would only be in the way
+                raise await _given_up(service, image["id"], error) from error
         image = await service.find(image["id"])
         if image["os_hash_algo"] == "sha512" and image["os_hash_value"] != sent:
             raise client.Refused(f"image {image['id']} does not hold what was sent: delete it and try again")
@@ -180,6 +178,16 @@ def _run(url: str, token: str | None, story: Callable[[Client], Awaitable[None]]
 
     with settled.refusals_in_one_line():
         asyncio.run(with_a_session())
+
+
+async def _given_up(service: Client, image_id: str, error: GlimpseError | OSError) -> GlimpseError:
+    """Delete an image that got no bytes; return what is to be said, with its id where it had to be left."""
+    told = error.message if isinstance(error, GlimpseError) else f"can not read the file: {error.strerror}"
+    try:
+        await service.json("DELETE", f"/v2/images/{image_id}")
+    except GlimpseError:
+        return client.Refused(f"{told}; image {image_id} was made and has no bytes: glimpse image delete {image_id}")
+    return client.Refused(told)
 
 
 def _members(

@@ -68,6 +68,12 @@ def reason(error: BaseException) -> str:
     return str(error) or "it took too long"
 
 
+def unreachable(error: BaseException) -> str:
+    """Say that there is no connection, and what decided where it was looked for."""
+    told = "postgres.dsn says where it is, in the file that --config or GLIMPSE_CONFIG names"
+    return f"can not reach the database: {reason(error)}; {told}"
+
+
 def _is_cut(connection: Any) -> bool:
     try:
         return bool(connection.is_closed())

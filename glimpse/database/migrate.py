@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from glimpse.database.failures import OF_THE_DRIVER, reason
+from glimpse.database.failures import OF_THE_DRIVER, unreachable
 from glimpse.errors import Conflict, Unavailable
 
 HEAD = "0004"
@@ -135,7 +135,7 @@ async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
     try:
         return await asyncpg.connect(dsn, timeout=10)
     except (*OF_THE_DRIVER, ValueError) as error:
-        raise Unavailable(f"can not reach the database: {reason(error)}") from error
+        raise Unavailable(unreachable(error)) from error
 
 
 async def _current(connection: "asyncpg.Connection[asyncpg.Record]") -> str | None:

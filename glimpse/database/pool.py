@@ -12,7 +12,7 @@ import asyncpg
 import orjson
 
 from glimpse import settings
-from glimpse.database.failures import OF_THE_DRIVER, in_our_words, reason
+from glimpse.database.failures import OF_THE_DRIVER, in_our_words, reason, unreachable
 from glimpse.errors import Unavailable
 from schemas.events import Event
 
@@ -147,7 +147,7 @@ class Database:
                 reset=_leave_no_transaction,
             )
         except (*OF_THE_DRIVER, ValueError) as error:
-            raise Unavailable(f"can not reach the database: {reason(error)}") from error
+            raise Unavailable(unreachable(error)) from error
         return cls(pool, postgres.acquire_timeout_seconds)
 
     async def close(self) -> None:

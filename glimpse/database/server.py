@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from glimpse.database.failures import OF_THE_DRIVER, reason
+from glimpse.database.failures import OF_THE_DRIVER, unreachable
 from glimpse.errors import Conflict, Unavailable
 
 NAME = "glimpse"
@@ -16,7 +16,7 @@ async def make_database(dsn: str, data_directory: str) -> None:
     try:
         connection = await asyncpg.connect(dsn, timeout=10)
     except (*OF_THE_DRIVER, ValueError) as error:
-        raise Unavailable(f"can not reach the database: {reason(error)}") from error
+        raise Unavailable(unreachable(error)) from error
     try:
         found = await connection.fetchval("SHOW data_directory")
         if found != data_directory:

@@ -25,6 +25,7 @@ from glimpse.embedded.cluster import Cluster
 from glimpse.embedded.directory import Directory
 from glimpse.errors import Unavailable
 from glimpse.settings import Settings
+from glimpse.stores import catalog
 
 log = structlog.get_logger()
 
@@ -63,9 +64,13 @@ def run(
     told = settings.validated(tree)
     doors.refuse_open_ones(told)
     telemetry.configure(told.log, "up")
+    if not os.path.exists(home.path):  # nothing of ours can hold the port yet, and a refusal leaves nothing behind
+        free_port(told.api.host, told.api.port)
     home.prepare()
     with home.locked():
         leftovers.end(home)
+        for obstacle in catalog.obstacles(told):  # each service would say it, several times
+            raise Unavailable(obstacle)
         tree = settings.merged(tree, {"api": {"port": free_port(told.api.host, told.api.port)}})
         named = tree.get("postgres", {}).get("dsn")
         place = cluster.found(home) if named is None or cluster.is_own(home, named) else None

@@ -71,8 +71,8 @@ def require_octets(request: web.BaseRequest) -> None:
 async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     """Yield a body as it arrives; only now is a client that waits for leave told to go on.
 
-    Raises TimedOut when nothing comes for too long, Unavailable when the connection breaks, Invalid for a body that is
-    not framed as HTTP has it.
+    Raises TimedOut when nothing comes for too long, Unavailable when the connection breaks, Invalid for a body that
+    ends too soon, or is not framed as HTTP has it.
     """
     if waits_for_leave(request) and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -82,7 +82,9 @@ async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
             yield chunk
     except ConnectionError as error:
         raise Unavailable("the connection broke before all bytes had arrived") from error
-    except (web.RequestPayloadError, HttpProcessingError) as error:
+    except web.RequestPayloadError as error:
+        raise Invalid(str(error)) from error
+    except HttpProcessingError as error:
         raise Invalid("the body is not framed as HTTP has it") from error
 
 

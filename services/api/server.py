@@ -207,14 +207,26 @@ class _Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Take bytes. When they break the framing of a body, whoever reads that body is told, and answers for it."""
         super().data_received(data)
-        if not self._messages or not isinstance(self._messages[-1][0], _ErrInfo):
-            return
+        if (
+            self._messages
+            and isinstance(self._messages[-1][0], _ErrInfo)
+            and self._end_body("is not framed as HTTP has it")
+        ):
+            self._messages.pop()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks whether to stay open
+        """Answer a client that ends its side in the middle of a body; others have said all they had to say."""
+        return self._end_body("ended before all of it had come")
+
+    def _end_body(self, why: str) -> bool:
+        """Tell whoever reads a body that no more of it comes; say whether there was one. It is the last of all."""
         for body in (self.body, *(body for _message, body in self._messages)):
             if not body.is_eof():  # at most one: nothing is read behind it
-                body.set_exception(RequestPayloadError("the body is not framed as HTTP has it"))
+                body.set_exception(RequestPayloadError(f"the body {why}"))
                 body.feed_eof()
-                self._messages.pop()
                 self.close()
+                return True
+        return False
 
     def handle_error(
         self,

@@ -114,7 +114,8 @@ async def update(ports: Ports, caller: Caller, name: str, body: metadefs.Namespa
         after = await namespaces.update(tx, before.id, _own_fields(body, caller))
         shown = view.namespace(after)
         previous = view.difference(view.namespace(before), shown)
-        await tx.emit(NamespaceUpdated(subject=after.namespace, namespace=shown, previous=previous))
+        for known_as in dict.fromkeys((name, after.namespace)):  # who follows the old name must hear of the new one
+            await tx.emit(NamespaceUpdated(subject=known_as, namespace=shown, previous=previous))
     return after
 
 

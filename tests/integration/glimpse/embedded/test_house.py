@@ -183,6 +183,14 @@ def test_a_port_that_is_taken_is_told_before_a_database_is_made(nowhere, taken):
         1,
         f"glimpse: port {taken} of 127.0.0.1 is taken: stop what listens there, or choose another with --port\n",
     )
+    assert not nowhere.exists()
+
+
+def test_a_store_that_can_not_be_used_is_one_line_before_a_database_is_made(nowhere):
+    nowhere.parent.joinpath("bytes").write_text("a file")
+    told = f'stores.a.paths=[{{path="{nowhere.parent}/bytes"}}]'
+    ended = run(*GLIMPSE, "up", "--data-dir", nowhere, "--port", "0", "--set", told)
+    assert (ended.returncode, ended.stderr) == (1, f"glimpse: store a: {nowhere.parent}/bytes is no directory\n")
     assert not (nowhere / "postgres").exists()
 
 
@@ -347,3 +355,10 @@ async def test_commands_beside_it_find_its_database_by_the_file_that_it_wrote(st
     ended = run(*GLIMPSE, "db", "check", "--config", home / "glimpse.toml")
     assert (ended.returncode, ended.stdout) == (0, f"the database is at schema {migrate.HEAD}\n"), ended.stderr
     await up.stopped()
+
+
+def test_commands_that_find_no_database_say_how_they_are_told_of_one(nowhere):
+    ended = run(*GLIMPSE, "db", "current", "--set", f"postgres.dsn=postgresql://glimpse@/glimpse?host={nowhere}")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("glimpse: can not reach the database: ")
+    assert ended.stderr.endswith("; postgres.dsn says where it is, in the file that --config or GLIMPSE_CONFIG names\n")

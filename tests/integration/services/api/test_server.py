@@ -118,10 +118,12 @@ async def test_a_refusal_leaves_the_connection_usable(shared):
     assert statuses(await shared.talk(refused + request(b"GET /v2/images"))) == [400, 200]
 
 
-async def test_a_client_that_leaves_in_the_middle_of_its_body_makes_nothing(shared):
+async def test_a_client_that_ends_in_the_middle_of_its_body_is_told_and_makes_nothing(shared):
     name = "never to be"
     sent = creating(b"Content-Length: 200", body=f'{{"name": "{name}"'.encode())
-    assert statuses(await shared.talk(sent, then_close=True)) == []
+    answer = await shared.talk(sent, then_close=True)
+    assert statuses(answer) == [400]
+    assert b"the body ended before all of it had come" in answer
     assert (await shared.person().get(f"/v2/images?name={name}")).json["images"] == []
 
 

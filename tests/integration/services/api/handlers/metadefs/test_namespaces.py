@@ -342,6 +342,7 @@ async def test_what_happens_to_a_namespace_is_told(admin, full, told, told_names
         "display_name": "A test",
         "description": "Something of everything.",
     }
+    assert (await told("OS::Test"))[-1] == (fact, data)  # and under the one by which it was followed so far
     await admin.ask("DELETE", f"{NAMESPACES}/OS::New")
     assert await told_names("OS::New") == ["namespace.updated", "namespace.deleted"]
 
