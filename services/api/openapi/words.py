@@ -69,6 +69,8 @@ def _about_images(fields: ImageFields) -> dict[str, Schema]:
         for name, schema in shown["properties"].items()
         if name not in NEVER_CREATED | READ_ONLY_AT_CREATE | {"locations", "os_hash_algo", "os_hash_value"}
     }
+    for name in fields.defined:
+        shown["properties"][name] = _or_empty(shown["properties"][name])
     paging = {"first": TEXT, "next": TEXT, "schema": TEXT}
     member = _plain(discovery.member())
     return {
@@ -185,6 +187,12 @@ def _plain(document: Mapping[str, Any]) -> Schema:
         for name, each in document["properties"].items()
     }
     return kept
+
+
+def _or_empty(schema: Schema) -> Schema:
+    """Return what is seen of a custom property that may be null, which is shown as an empty text (IMG-186)."""
+    is_nullable = "null" in schema["type"] and "pattern" in schema
+    return {**schema, "pattern": f"^$|{schema['pattern']}"} if is_nullable else schema
 
 
 def _hoisted(name: str, schema: Any) -> Any:
