@@ -8,14 +8,19 @@ from pydantic import Field, SecretStr, model_validator
 
 from glimpse.settings.section import Section
 
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]  # fmt: skip
+
 
 class Auth(Section):
     """Who is calling."""
 
-    mode: Literal["none", "headers", "keystone"] = Field(
+    mode: Literal["none", "headers", "keystone", "jwt", "static"] = Field(
         "none",
         description="`none`: everybody is the administrator (AC-43); `headers`: a proxy in front says who (AC-40); "
-        "`keystone`: tokens, about which the identity service is asked (AC-60).",
+        "`keystone`: tokens, about which the identity service is asked (AC-60); `jwt`: tokens that an OpenID provider "
+        "has signed; `static`: tokens in a file.",
     )
     none_user: str | None = Field(None, description="The user id of everybody, in mode `none`.")
     none_project: str | None = Field(None, description="The project id of everybody, in mode `none`.")
@@ -70,6 +75,43 @@ class Auth(Section):
     service_token_roles_required: bool = Field(
         True, description="Off, service tokens without such a role are service tokens, too (AC-60)."
     )
+
+    jwt_issuer: str | None = Field(
+        None, pattern=r"^https?://", description="Who signs tokens, in mode `jwt`; needed there."
+    )
+    jwt_audience: tuple[str, ...] = Field(
+        (), description="Whom tokens must be for: one of these; needed in mode `jwt`."
+    )
+    jwt_jwks_url: str | None = Field(
+        None, pattern=r"^https?://", description="Where its keys are; unset, where its discovery document says."
+    )
+    jwt_algorithms: tuple[Algorithm, ...] = Field(
+        ("RS256", "ES256"), min_length=1, description="Algorithms that tokens may be signed with."
+    )
+    jwt_user_claim: str = Field("sub", description="The claim that is the user; dots lead into claims.")
+    jwt_project_claim: str = Field("project_id", description="The claim that is the project.")
+    jwt_roles_claim: str = Field("roles", description="The claim that is the list of roles.")
+    jwt_roles_prefix: str = Field(
+        "",
+        description="What the names of roles for us begin with there; it is taken off, and other roles do not count.",
+    )
+    jwt_leeway_seconds: float = Field(10, ge=0, description="How far clocks may be apart.")
+    jwt_keys_seconds: float = Field(300, gt=0, description="How long keys are not looked at again.")
+    jwt_timeout_seconds: float = Field(10, gt=0, description="How long the provider may take to answer.")
+    jwt_ca_file: Path | None = Field(
+        None, description="Certificates, in PEM, that its own must be signed by; unset, those that the system trusts."
+    )
+    static_file: Path | None = Field(
+        None, description="The file of tokens, in mode `static`; it is read again when it changes; needed there."
+    )
+
+    @model_validator(mode="after")
+    def _tokens_can_be_looked_at(self) -> Self:
+        if self.mode == "jwt" and not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError("mode is jwt, which needs jwt_issuer and jwt_audience")
+        if self.mode == "static" and self.static_file is None:
+            raise ValueError("mode is static, which needs static_file")
+        return self
 
     @model_validator(mode="after")
     def _keystone_can_be_asked(self) -> Self:

@@ -15,8 +15,8 @@ from glimpse import settings
 from glimpse.errors import Invalid, Unavailable
 from services.api.identity.keystone import own, tokens
 from services.api.identity.keystone.own import Grant
-from services.api.identity.keystone.patience import Patience
 from services.api.identity.keystone.tokens import Token
+from services.api.identity.patience import Patience
 
 log = structlog.get_logger()
 

@@ -30,3 +30,20 @@ def test_what_is_missing_to_ask_it_is_said(told, missing):
     with pytest.raises(ValidationError) as refused:
         Auth.model_validate({"mode": "keystone", **told})
     assert missing in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "missing"),
+    [
+        ({"mode": "jwt"}, "jwt_issuer"),
+        ({"mode": "jwt", "jwt_issuer": "https://id"}, "jwt_audience"),
+        ({"mode": "jwt", "jwt_issuer": "https://id", "jwt_audience": ["a"], "jwt_algorithms": []}, "jwt_algorithms"),
+        ({"mode": "jwt", "jwt_issuer": "https://id", "jwt_audience": ["a"], "jwt_algorithms": ["none"]}, "RS256"),
+        ({"mode": "jwt", "jwt_issuer": "https://id", "jwt_audience": ["a"], "jwt_algorithms": ["HS256"]}, "RS256"),
+        ({"mode": "static"}, "static_file"),
+    ],
+)
+def test_what_the_other_modes_need_is_said(told, missing):
+    with pytest.raises(ValidationError) as refused:
+        Auth.model_validate(told)
+    assert missing in str(refused.value)
