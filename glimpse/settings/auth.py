@@ -1,16 +1,17 @@
 """Settings in [auth]: who is calling."""
 
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from glimpse.settings.section import Section
+from glimpse.settings.section import AbsolutePath, Section, written_as
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 ]  # fmt: skip
+
+Url = Annotated[str, written_as(r"https?://[^\s/]+\S*", "https://host, or https://host/path")]
 
 
 class Auth(Section):
@@ -34,8 +35,8 @@ class Auth(Section):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")), description="Whose identity headers are believed."
     )
-    keystone_url: str | None = Field(
-        None, pattern=r"^https?://", description="Where the identity service is, in mode `keystone`; needed there."
+    keystone_url: Url | None = Field(
+        None, description="Where the identity service is, in mode `keystone`; needed there."
     )
     keystone_username: str | None = Field(None, description="Who we are, when we ask about tokens.")
     keystone_password: SecretStr | None = Field(None, description="The password of that user.")
@@ -52,7 +53,7 @@ class Auth(Section):
         "internal", description="Which address of the identity service in its catalogue is asked about tokens."
     )
     keystone_region: str | None = Field(None, description="The region of that address; unset, the first that fits.")
-    keystone_ca_file: Path | None = Field(
+    keystone_ca_file: AbsolutePath | None = Field(
         None, description="Certificates, in PEM, that its own must be signed by; unset, those that the system trusts."
     )
     keystone_timeout_seconds: float = Field(10, gt=0, description="How long it may take to answer.")
@@ -76,15 +77,11 @@ class Auth(Section):
         True, description="Off, service tokens without such a role are service tokens, too (AC-60)."
     )
 
-    jwt_issuer: str | None = Field(
-        None, pattern=r"^https?://", description="Who signs tokens, in mode `jwt`; needed there."
-    )
+    jwt_issuer: Url | None = Field(None, description="Who signs tokens, in mode `jwt`; needed there.")
     jwt_audience: tuple[str, ...] = Field(
         (), description="Whom tokens must be for: one of these; needed in mode `jwt`."
     )
-    jwt_jwks_url: str | None = Field(
-        None, pattern=r"^https?://", description="Where its keys are; unset, where its discovery document says."
-    )
+    jwt_jwks_url: Url | None = Field(None, description="Where its keys are; unset, where its discovery document says.")
     jwt_algorithms: tuple[Algorithm, ...] = Field(
         ("RS256", "ES256"), min_length=1, description="Algorithms that tokens may be signed with."
     )
@@ -98,10 +95,10 @@ class Auth(Section):
     jwt_leeway_seconds: float = Field(10, ge=0, description="How far clocks may be apart.")
     jwt_keys_seconds: float = Field(300, gt=0, description="How long keys are not looked at again.")
     jwt_timeout_seconds: float = Field(10, gt=0, description="How long the provider may take to answer.")
-    jwt_ca_file: Path | None = Field(
+    jwt_ca_file: AbsolutePath | None = Field(
         None, description="Certificates, in PEM, that its own must be signed by; unset, those that the system trusts."
     )
-    static_file: Path | None = Field(
+    static_file: AbsolutePath | None = Field(
         None, description="The file of tokens, in mode `static`; it is read again when it changes; needed there."
     )
 

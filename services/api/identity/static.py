@@ -54,6 +54,9 @@ class Listed:
             raise callers.unknown()
         return callers.caller(request_id, entry.user, entry.project, entry.roles)
 
+    async def look(self) -> None:
+        """There is nobody to ask."""
+
     def _follow(self) -> None:
         """Take up a file that was changed; one that makes no sense changes nothing."""
         stamp = overrides.stamp(self.path)

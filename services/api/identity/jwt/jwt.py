@@ -45,6 +45,10 @@ class Signed:
             raise callers.unknown()
         return claims.caller(self._claims(token, key, algorithm), self._rules, request_id)
 
+    async def look(self) -> None:
+        """Raise Unavailable unless the provider says what its keys are."""
+        await self._keys.look()
+
     def _claims(self, token: str, key: jwt.PyJWK, algorithm: str) -> dict[str, Any]:
         try:
             return jwt.decode(

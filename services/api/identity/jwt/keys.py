@@ -70,6 +70,13 @@ class Keys:
             found = fitting(self._found, algorithm, key_id)
         return found
 
+    async def look(self) -> None:
+        """Raise Unavailable unless the provider says what its keys are."""
+        try:
+            await self._fetch()
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unavailable(f"{self._rules.jwt_issuer} does not say what its keys are: {error!r}") from None
+
     def _age(self) -> float:
         return time.monotonic() - self._looked_at
 
@@ -89,13 +96,15 @@ class Keys:
     async def _look_once(self) -> None:
         began = self._patience.began()
         try:
-            url = self._rules.jwt_jwks_url or await self._discovered()
-            found = (await self._get(url)).get("keys")
-            if not isinstance(found, list):
-                raise ValueError("keys")
+            await self._fetch()
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._patience.failed(began, type(error).__name__) from None
         self._patience.answered()
+
+    async def _fetch(self) -> None:
+        found = (await self._get(self._rules.jwt_jwks_url or await self._discovered())).get("keys")
+        if not isinstance(found, list):
+            raise ValueError("it has no list of keys")
         self._found = [key for key in found if isinstance(key, dict)]
         self._looked_at = time.monotonic()
 
