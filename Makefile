@@ -40,8 +40,8 @@ conformance: .venv/dev .venv/glimpse ## Say which rules of docs/contract the tes
 	$(BIN)/python -m scripts.conformance $(ARGS)
 
 lock: ## Pin what pyproject.toml asks for, with hashes (needs uv)
-	$(LOCK) pyproject.toml --extra postgres --group build -o requirements/runtime.txt
-	$(LOCK) pyproject.toml --extra postgres --group build --group dev \
+	$(LOCK) pyproject.toml --extra postgres --extra jwt --group build -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra postgres --extra jwt --group build --group dev \
 	    -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group keystone -o requirements/keystone.txt
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from glimpse.commands import config, db, doctor, events, image, metadefs, policy, scrubber, serve, up
+from glimpse.commands import config, db, doctor, events, image, metadefs, policy, scrubber, serve, token, up
 
 INTERRUPTED = 130
 
@@ -19,6 +19,7 @@ app.command()(scrubber.restore)
 app.command()(scrubber.scrub)
 app.command()(scrubber.orphans)
 app.command()(doctor.doctor)
+app.command()(token.token)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.add_typer(events.app, name="events")

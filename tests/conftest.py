@@ -22,7 +22,13 @@ from glimpse import settings
 from glimpse.database import migrate
 from glimpse.database.pool import Database
 
-pytest_plugins = ["tests.fixtures.kafka", "tests.fixtures.keystone", "tests.fixtures.processes", "tests.fixtures.up"]
+pytest_plugins = [
+    "tests.fixtures.kafka",
+    "tests.fixtures.keystone",
+    "tests.fixtures.processes",
+    "tests.fixtures.provider",
+    "tests.fixtures.up",
+]
 
 TEMPLATE = "glimpse_template"
 

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from glimpse.doctor import conversion, facts, news, places, rules
+from glimpse.doctor import callers, conversion, facts, news, places, rules
 from glimpse.doctor.finding import Finding
 from glimpse.settings import Settings
 
 Look = Callable[[Settings], AsyncIterator[Finding]]
 
-LOOKS: Sequence[Look] = (facts.look, news.look, places.look, conversion.look, rules.look)
+LOOKS: Sequence[Look] = (facts.look, news.look, places.look, conversion.look, rules.look, callers.look)
 
 
 async def findings(settings: Settings) -> AsyncIterator[Finding]:

@@ -46,7 +46,7 @@ def convert(conf: Conf, paste: Conf | None, outcome: Outcome) -> None:
     if CACHING & set(steps):
         outcome.note(Kind.MISSING, f"{FLAVOR}: caching", "there is no image cache; every download reads its store")
     if "gzip" in steps:
-        outcome.note(Kind.MISSING, "pipeline: gzip", "answers are not compressed; a proxy in front can do it")
+        outcome.put("api.gzip", True, "pipeline: gzip")
     for step in unknown:
         outcome.note(Kind.FIRST, f"pipeline: {step}", "is not known here; what it does is not done")
 

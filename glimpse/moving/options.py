@@ -62,6 +62,7 @@ SAME = (
     Same("allow_headers", "cors.allow_headers", items, "cors"),
     Same("expose_headers", "cors.expose_headers", items, "cors"),
     Same("disable_by_file_path", "api.healthcheck_disable_file", text, "healthcheck"),
+    Same("enable_proxy_headers_parsing", "api.proxy_headers", flag, "oslo_middleware"),
     Same("delayed_delete", "scrubber.delayed_delete", flag),
     Same("scrub_pool_size", "scrubber.parallel_deletes", number),
 )
@@ -82,6 +83,9 @@ def convert(conf: Conf, outcome: Outcome) -> None:
             outcome.put(option.setting, option.read(value), Option(option.group, option.name))
     for option in FILES:
         _file(conf, option, outcome)
+    if conf.flag("enable_proxy_headers_parsing", "oslo_middleware"):
+        why = "headers of proxies are believed of auth.trusted_proxies only, which is this machine"
+        outcome.note_option(Kind.OTHERWISE, "enable_proxy_headers_parsing", why, "oslo_middleware")
     _workers(conf, outcome)
     _quota(conf, outcome)
     _grace(conf, outcome)

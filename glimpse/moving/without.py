@@ -44,12 +44,6 @@ OPTIONS = (
     ),
     Without("[image_conversion] output_format", Kind.RETIRED, "conversion is not among the plugins"),
     Without("[cors] *", Kind.RETIRED, "has no effect on pages of other origins here"),
-    Without(
-        "[oslo_middleware] enable_proxy_headers_parsing",
-        Kind.MISSING,
-        "X-Forwarded-* is not read: set api.public_endpoint",
-        OFF,
-    ),
     Without("[oslo_limit] *", Kind.MISSING, "limits that the identity service keeps are not asked for"),
     Without("[healthcheck] *", Kind.RETIRED, "/healthcheck says OK, unless api.healthcheck_disable_file is there"),
     Without("default_publisher_id", Kind.MISSING, EVENTS),

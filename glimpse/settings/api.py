@@ -37,6 +37,15 @@ class Api(Section):
         Path("/etc/glimpse/healthcheck_disable"),
         description="While this file exists, /healthcheck says 503, so that no new requests are sent here (AC-71).",
     )
+    proxy_headers: bool = Field(
+        False,
+        description="Believe what the proxies in auth.trusted_proxies say in Forwarded or X-Forwarded-* of how clients "
+        "reach us; links and Location fields are made of it (AC-74).",
+    )
+    gzip: bool = Field(
+        False,
+        description="Compress answers for those who ask for it, images too: no quick way for their bytes (AC-73).",
+    )
     multi_store: bool = Field(
         True,
         description="Speak of stores by name; off answers as a deployment with one nameless store (IMG-8, IMG-10).",

@@ -1,21 +1,27 @@
 """Settings in [auth]: who is calling."""
 
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from glimpse.settings.section import Section
+from glimpse.settings.section import AbsolutePath, Section, written_as
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]  # fmt: skip
+
+Url = Annotated[str, written_as(r"https?://[^\s/]+\S*", "https://host, or https://host/path")]
 
 
 class Auth(Section):
     """Who is calling."""
 
-    mode: Literal["none", "headers", "keystone"] = Field(
+    mode: Literal["none", "headers", "keystone", "jwt", "static"] = Field(
         "none",
         description="`none`: everybody is the administrator (AC-43); `headers`: a proxy in front says who (AC-40); "
-        "`keystone`: tokens, about which the identity service is asked (AC-60).",
+        "`keystone`: tokens, about which the identity service is asked (AC-60); `jwt`: tokens that an OpenID provider "
+        "has signed; `static`: tokens in a file.",
     )
     none_user: str | None = Field(None, description="The user id of everybody, in mode `none`.")
     none_project: str | None = Field(None, description="The project id of everybody, in mode `none`.")
@@ -29,8 +35,8 @@ class Auth(Section):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")), description="Whose identity headers are believed."
     )
-    keystone_url: str | None = Field(
-        None, pattern=r"^https?://", description="Where the identity service is, in mode `keystone`; needed there."
+    keystone_url: Url | None = Field(
+        None, description="Where the identity service is, in mode `keystone`; needed there."
     )
     keystone_username: str | None = Field(None, description="Who we are, when we ask about tokens.")
     keystone_password: SecretStr | None = Field(None, description="The password of that user.")
@@ -47,7 +53,7 @@ class Auth(Section):
         "internal", description="Which address of the identity service in its catalogue is asked about tokens."
     )
     keystone_region: str | None = Field(None, description="The region of that address; unset, the first that fits.")
-    keystone_ca_file: Path | None = Field(
+    keystone_ca_file: AbsolutePath | None = Field(
         None, description="Certificates, in PEM, that its own must be signed by; unset, those that the system trusts."
     )
     keystone_timeout_seconds: float = Field(10, gt=0, description="How long it may take to answer.")
@@ -70,6 +76,39 @@ class Auth(Section):
     service_token_roles_required: bool = Field(
         True, description="Off, service tokens without such a role are service tokens, too (AC-60)."
     )
+
+    jwt_issuer: Url | None = Field(None, description="Who signs tokens, in mode `jwt`; needed there.")
+    jwt_audience: tuple[str, ...] = Field(
+        (), description="Whom tokens must be for: one of these; needed in mode `jwt`."
+    )
+    jwt_jwks_url: Url | None = Field(None, description="Where its keys are; unset, where its discovery document says.")
+    jwt_algorithms: tuple[Algorithm, ...] = Field(
+        ("RS256", "ES256"), min_length=1, description="Algorithms that tokens may be signed with."
+    )
+    jwt_user_claim: str = Field("sub", description="The claim that is the user; dots lead into claims.")
+    jwt_project_claim: str = Field("project_id", description="The claim that is the project.")
+    jwt_roles_claim: str = Field("roles", description="The claim that is the list of roles.")
+    jwt_roles_prefix: str = Field(
+        "",
+        description="What the names of roles for us begin with there; it is taken off, and other roles do not count.",
+    )
+    jwt_leeway_seconds: float = Field(10, ge=0, description="How far clocks may be apart.")
+    jwt_keys_seconds: float = Field(300, gt=0, description="How long keys are not looked at again.")
+    jwt_timeout_seconds: float = Field(10, gt=0, description="How long the provider may take to answer.")
+    jwt_ca_file: AbsolutePath | None = Field(
+        None, description="Certificates, in PEM, that its own must be signed by; unset, those that the system trusts."
+    )
+    static_file: AbsolutePath | None = Field(
+        None, description="The file of tokens, in mode `static`; it is read again when it changes; needed there."
+    )
+
+    @model_validator(mode="after")
+    def _tokens_can_be_looked_at(self) -> Self:
+        if self.mode == "jwt" and not (self.jwt_issuer and self.jwt_audience):
+            raise ValueError("mode is jwt, which needs jwt_issuer and jwt_audience")
+        if self.mode == "static" and self.static_file is None:
+            raise ValueError("mode is static, which needs static_file")
+        return self
 
     @model_validator(mode="after")
     def _keystone_can_be_asked(self) -> Self:

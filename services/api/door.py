@@ -11,7 +11,7 @@ from aiohttp import web
 
 from glimpse.errors import GlimpseError, HeaderTooLarge, Invalid, NotFound, Unauthenticated, Unavailable
 from glimpse.settings import Settings
-from services.api import answers, bodies, cors, errors, routing, versions
+from services.api import answers, bodies, compression, cors, errors, forwarded, routing, versions
 from services.api.caller import Caller
 from services.api.errors import Refused
 from services.api.identity import callers
@@ -46,6 +46,7 @@ class Door:
         began, answer = time.perf_counter(), None
         try:
             answer = await self._answered(request)
+            await compression.compress(request, answer, self.ports.settings.api)
             if bodies.must_close(request):
                 answer.force_close()
             return answer
@@ -66,7 +67,7 @@ class Door:
                 method=request.method,
                 path=request.rel_url.raw_path,
                 ms=round((time.perf_counter() - began) * 1000, 2),
-                remote=request.remote,
+                remote=forwarded.seen(request, self.ports.settings).client,
                 status=None if answer is None else answer.status,
                 request_id=request.get(KNOWN_AS),
                 **facts,

@@ -42,7 +42,7 @@ async def send(
 
     Raises StoreError when the copy can not be opened; ConnectionError when the client goes, or the copy breaks off.
     """
-    file = None if _is_encrypted(request) else await _opened(store, key)
+    file = None if _is_encrypted(request) or response.compression else await _opened(store, key)
     try:
         writer = await response.prepare(request)
         assert writer is not None, "the response is prepared once"

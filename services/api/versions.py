@@ -6,7 +6,7 @@ from typing import Self
 from aiohttp import web
 
 from glimpse.settings import Settings
-from services.api import answers, routing
+from services.api import answers, forwarded, routing
 
 BY_ACCEPT = "application/vnd.openstack.images-"
 ALWAYS = ("2.7", "2.6", "2.5", "2.4", "2.3", "2.2", "2.1", "2.0")
@@ -67,5 +67,4 @@ class Versions:
 
 def base_of(request: web.BaseRequest, settings: Settings) -> str:
     """Return scheme and host as the client knows them, without a slash at the end (IMG-37, IMG-99)."""
-    host = request.headers.get("Host") or f"{settings.api.host}:{settings.api.port}"
-    return f"{request.scheme}://{host}"
+    return forwarded.seen(request, settings).base

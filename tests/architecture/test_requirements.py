@@ -16,6 +16,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = [
     *PROJECT["project"]["dependencies"],
     *PROJECT["project"]["optional-dependencies"]["postgres"],
+    *PROJECT["project"]["optional-dependencies"]["jwt"],
     *PROJECT["dependency-groups"]["build"],
 ]
 WANTED = {

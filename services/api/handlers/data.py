@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from services.api import announcements, answers, bodies, ranges, transfers
+from services.api import announcements, answers, bodies, compression, ranges, transfers
 from services.api.actions import data, staging
 from services.api.routing import Call
 
@@ -42,6 +42,8 @@ async def download(call: Call) -> web.StreamResponse:
         headers["Content-Range"] = part.content_range
     headers["Content-Length"] = str(length)
     response = web.StreamResponse(status=206 if part else 200, headers=headers)
+    if part is None and compression.is_wanted(call.request, call.ports.settings.api):
+        compression.flow(response)  # never a part: it is one of the bytes as they are
     await transfers.send(call.request, response, copy.store, copy.key, first, length)
     return response
 

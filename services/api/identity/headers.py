@@ -42,6 +42,9 @@ class Named:
             service_project_domain_id=headers.get("X-Service-Project-Domain-Id"),
         )
 
+    async def look(self) -> None:
+        """There is nobody to ask."""
+
 
 def is_trusted(remote: str | None, rules: settings.Auth) -> bool:
     """Say whether what a peer says of others is believed."""

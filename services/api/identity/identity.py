@@ -20,3 +20,7 @@ class Identity(Protocol):
         client says of itself in identity headers is not believed, but by the mode that is there for it.
         """
         ...
+
+    async def look(self) -> None:
+        """Raise Unavailable where whoever knows who asks can not be asked."""
+        ...

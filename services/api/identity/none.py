@@ -21,3 +21,6 @@ class Everybody:
     async def identify(self, _request: web.BaseRequest, request_id: str) -> Caller:
         """Return the administrator."""
         return callers.caller(request_id, self._user, self._project, ROLES)
+
+    async def look(self) -> None:
+        """There is nobody to ask."""

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from glimpse import settings
+from glimpse.errors import Invalid
+from services.api.identity import static
 from services.api.identity.headers import Named
 from services.api.identity.identity import Identity
 from services.api.identity.keystone import keystone
@@ -21,3 +23,17 @@ async def opened(rules: settings.Auth) -> AsyncIterator[Identity]:
         case "keystone":
             async with keystone.opened(rules) as asked:
                 yield asked
+        case "jwt":
+            async with _signed(rules) as signed:
+                yield signed
+        case "static":
+            yield static.opened(rules)
+
+
+def _signed(rules: settings.Auth) -> contextlib.AbstractAsyncContextManager[Identity]:
+    """Raises Invalid where what looks at signatures is not installed: not everybody needs it."""
+    try:
+        from services.api.identity.jwt import jwt
+    except ImportError:
+        raise Invalid("auth.mode is jwt, which needs PyJWT: install glimpse[jwt]") from None
+    return jwt.opened(rules)

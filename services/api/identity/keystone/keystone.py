@@ -44,6 +44,10 @@ class Keystone:
             of_service = None
         return _caller(request_id, token, of_service)
 
+    async def look(self) -> None:
+        """Raise Unavailable unless the identity service is there, and lets us ask."""
+        await self._known.look()
+
     async def _of_service(self, text: str) -> Token | None:
         return await self._known.token(text) if callers.is_token(text) else None
 

@@ -31,6 +31,10 @@ class Known:
             return None
         return token
 
+    async def look(self) -> None:
+        """Raise Unavailable unless somebody is there to be asked."""
+        await self._service.look()
+
     async def close(self) -> None:
         """Leave nothing running."""
         for asking in list(self._asking.values()):

@@ -15,8 +15,8 @@ from glimpse import settings
 from glimpse.errors import Invalid, Unavailable
 from services.api.identity.keystone import own, tokens
 from services.api.identity.keystone.own import Grant
-from services.api.identity.keystone.patience import Patience
 from services.api.identity.keystone.tokens import Token
+from services.api.identity.patience import Patience
 
 log = structlog.get_logger()
 
@@ -66,6 +66,15 @@ class Service:
             raise self._patience.failed(began, f"it answers {status}")
         self._patience.answered()
         return None if status == 404 else _read(status, body)
+
+    async def look(self) -> None:
+        """Raise Unavailable unless it is there and lets us ask: about a token that there is none of."""
+        try:
+            status, _body = await self._asked("none", time.monotonic(), allow_expired=False)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unavailable(f"{self._rules.keystone_url} can not be reached: {type(error).__name__}") from None
+        if status != 404:
+            raise Unavailable(f"it answers {status} when it is asked about a token")
 
     async def _asked(self, text: str, began: float, *, allow_expired: bool) -> tuple[int, bytes]:
         asked = {"nocatalog": not self._rules.keystone_catalogue, "allow_expired": allow_expired}

@@ -67,7 +67,7 @@ async def test_where_all_is_well_every_dependency_has_its_line(doctor):
     assert code == 0, found
     assert list(found) == [
         *("database", "schema", "clock", "kafka", "store fast", "staging", "scratch space"),
-        *("qemu-img", "sandbox", "policy", "door"),
+        *("qemu-img", "sandbox", "policy", "protections", "door", "identity"),
     ]
     assert found["database"]["text"].startswith("Postgres 1")
     # the tests' Postgres does not wait for its disk, and is told so
@@ -79,11 +79,11 @@ async def test_people_read_one_line_for_each_and_the_remedy(config):
     said = await asyncio.to_thread(CliRunner().invoke, cli.app, ["doctor", "--config", str(config)])
     *lines, counts = said.stdout.splitlines()
     assert said.exit_code == 0
-    assert len(lines) == 11
+    assert len(lines) == 13
     assert [
         line for line in lines if line.startswith("warning  store fast") and "mount its volume if it has one" in line
     ]
-    assert counts == "3 warning, 8 ok"
+    assert counts == "3 warning, 10 ok"
 
 
 async def test_looking_makes_and_marks_nothing(doctor, tmp_path, database):
@@ -216,3 +216,28 @@ async def test_a_kafka_that_is_away_fails(doctor):
     code, found = await doctor('bus.kafka_bootstrap="127.0.0.1:1"')
     assert code == 1
     assert "bus.kafka_bootstrap" in found["kafka"]["remedy"]
+
+
+async def test_property_protections_that_can_not_be_read_fail(doctor, tmp_path):
+    (tmp_path / "protections.conf").write_text("[x]\ncreate = @\n")
+    _code, found = await doctor(f'policy.property_protection_file="{tmp_path}/protections.conf"')
+    assert found["protections"]["state"] == "failed"
+    assert "does not say who may read" in found["protections"]["text"]  # AC-51
+
+
+async def test_who_knows_callers_is_asked(doctor, keystone, provider, tmp_path):
+    def told(**rules):
+        return [f"auth.{name}={json.dumps(value)}" for name, value in rules.items()]
+
+    (tmp_path / "tokens.toml").write_text("nonsense")
+    for rules, state in (
+        (keystone.settings, "ok"),
+        (keystone.settings | {"keystone_password": "wrong"}, "failed"),
+        (keystone.settings | {"keystone_url": "http://127.0.0.1:9/v3"}, "failed"),
+        (provider.settings, "ok"),
+        (provider.settings | {"jwt_issuer": "http://127.0.0.1:9"}, "failed"),
+        ({"mode": "static", "static_file": f"{tmp_path}/tokens.toml"}, "failed"),
+    ):
+        _code, found = await doctor(*told(**rules))
+        assert found["identity"]["state"] == state, found["identity"]
+        assert "wrong" not in str(found["identity"])

@@ -210,6 +210,14 @@ def test_the_database_is_one_of_its_own_on_the_same_server(connection: str, dsn:
     assert any("do not come along" in note.text for note in outcome.notes)
 
 
+def test_steps_of_a_pipeline_that_are_settings_here(said) -> None:
+    pipeline = "[pipeline:glance-api-mine]\npipeline = cors gzip context rootapp\n"
+    conf = "[paste_deploy]\nflavor = mine\n[oslo_middleware]\nenable_proxy_headers_parsing = true\n"
+    loaded, outcome = said(conf, pipeline)
+    assert (loaded.api.gzip, loaded.api.proxy_headers) == (True, True)
+    assert "[oslo_middleware] enable_proxy_headers_parsing" in notes(outcome, Kind.OTHERWISE)
+
+
 def test_a_private_address_that_was_allowed_by_name_stays_allowed(said) -> None:
     loaded, _outcome = said("[import_filtering_opts]\nallowed_hosts = [10.1.2.3, fd00::1, 93.184.216.34, a.example]\n")
     assert [str(network) for network in loaded.import_.allowed_networks] == ["10.1.2.3/32", "fd00::1/128"]

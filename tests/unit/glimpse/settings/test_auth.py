@@ -23,10 +23,27 @@ def test_the_identity_service_can_be_asked(told):
         (URL, "keystone_username"),
         (URL | {"keystone_username": "glimpse"}, "keystone_password"),
         (URL | {"keystone_application_credential_id": "i"}, "keystone_application_credential_secret"),
-        (USER | {"keystone_url": "127.0.0.1:5000"}, "https?://"),
+        (USER | {"keystone_url": "127.0.0.1:5000"}, "https://host"),
     ],
 )
 def test_what_is_missing_to_ask_it_is_said(told, missing):
     with pytest.raises(ValidationError) as refused:
         Auth.model_validate({"mode": "keystone", **told})
+    assert missing in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "missing"),
+    [
+        ({"mode": "jwt"}, "jwt_issuer"),
+        ({"mode": "jwt", "jwt_issuer": "https://id"}, "jwt_audience"),
+        ({"mode": "jwt", "jwt_issuer": "https://id", "jwt_audience": ["a"], "jwt_algorithms": []}, "jwt_algorithms"),
+        ({"mode": "jwt", "jwt_issuer": "https://id", "jwt_audience": ["a"], "jwt_algorithms": ["none"]}, "RS256"),
+        ({"mode": "jwt", "jwt_issuer": "https://id", "jwt_audience": ["a"], "jwt_algorithms": ["HS256"]}, "RS256"),
+        ({"mode": "static"}, "static_file"),
+    ],
+)
+def test_what_the_other_modes_need_is_said(told, missing):
+    with pytest.raises(ValidationError) as refused:
+        Auth.model_validate(told)
     assert missing in str(refused.value)

@@ -3,7 +3,7 @@
 import pytest
 
 from glimpse.errors import Unavailable
-from services.api.identity.keystone.patience import LONGEST_SECONDS, Patience
+from services.api.identity.patience import LONGEST_SECONDS, Patience
 
 
 @pytest.mark.rule("AC-64")
