@@ -144,7 +144,7 @@ async def _begin(
     """Take the image, and write the row of the copy before its first byte."""
     key = f"{image_id}/{uuid.uuid4().hex}"
     async with ports.database.transaction(caller.actor) as tx:
-        await quotas.require_room(tx, _asked_first(ports, caller), announced.size or 0)
+        await quotas.require_room(tx, asked_first(ports, caller), announced.size or 0)
         seen = await seeing.lock(tx, caller, image_id)
         ports.policy.require("upload_image", seen)
         image = seen.image
@@ -219,7 +219,7 @@ def check_size(ports: Ports, announced: Announced) -> None:
         raise TooLarge(f"images have at most {cap} bytes, and {announced.size} were announced")
 
 
-def _asked_first(ports: Ports, caller: Caller) -> list[Quota]:
+def asked_first(ports: Ports, caller: Caller) -> list[Quota]:
     """Return what is asked before anybody looks for the image (AC-17); an administrator's bytes may be another's."""
     return (
         quotas.of_stored(ports.settings, caller.project)

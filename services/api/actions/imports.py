@@ -14,7 +14,7 @@ from glimpse.lifecycle import Mover
 from schemas.events import ImportRequested
 from schemas.vocabulary import ImportMethod, Status, TaskType
 from services.api import wishes
-from services.api.actions import seeing
+from services.api.actions import data, seeing
 from services.api.caller import Caller
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
@@ -36,6 +36,7 @@ WANTED_STATUS = {
 async def request_import(ports: Ports, caller: Caller, image_id: str, wished: Wish) -> None:
     """Write the task of an import down, and lock the image for it."""
     async with quotas.telling(ports.database, caller.actor), ports.database.transaction(caller.actor) as tx:
+        await quotas.require_room(tx, data.asked_first(ports, caller), 0)
         seen = await seeing.lock(tx, caller, image_id)
         image = seen.image
         await _check_image(tx, image, wished.method)

@@ -204,3 +204,16 @@ async def test_without_limits_there_is_no_usage(settings, run):
     settings["images"] = {"user_storage_quota": "5GB"}
     async with run(settings) as api:
         assert await usage(api.person("p1")) == {}
+
+
+@pytest.mark.rule("IMG-467")
+async def test_an_import_over_the_limit_is_refused_before_anybody_looks_for_the_image(settings, run):
+    async with run(settings) as api:
+        await api.person().create_active(bytes(MIB + 1))
+    settings["limits"]["projects"]["p1"] = {"image_size_total_mib": 1}  # lowered meanwhile
+    wish = {"method": {"name": "web-download", "uri": "http://example.test/"}}
+    async with run(settings) as api:
+        path = f"/v2/images/{uuid.uuid4()}/import"
+        assert (await api.person().ask("POST", path, wish)).status == 413
+        assert (await api.person().ask("POST", path, {"method": {"name": "bogus"}})).status == 400
+        assert (await api.admin.ask("POST", path, wish)).status == 404
