@@ -73,10 +73,12 @@ class Client:
         image: dict[str, Any] = page["images"][0]
         return image
 
-    async def list_images(self, filters: Mapping[str, str], limit: int | None) -> list[dict[str, Any]]:
+    async def list_images(
+        self, filters: Mapping[str, str], limit: int | None, path: str = "/v2/images"
+    ) -> list[dict[str, Any]]:
         """Return images page by page until there are no more, or `limit` of them."""
         found: list[dict[str, Any]] = []
-        page = await self.json("GET", "/v2/images", params=dict(filters))
+        page = await self.json("GET", path, params=dict(filters))
         while True:
             found += page["images"]
             if (limit is not None and len(found) >= limit) or "next" not in page:

@@ -10,7 +10,8 @@ GlimpseError
 │   └── IllegalMove       the lifecycle has no such step
 ├── Gone                  it was there when the request began
 ├── TooLarge              over a limit
-│   └── StoreFull         no room where bytes are kept
+│   ├── StoreFull         no room where bytes are kept
+│   └── OverQuota         more than a project may have
 ├── WrongMediaType        a type of body that is not taken here
 ├── WrongFormat           bytes that are not of the format they claim
 ├── BadRange              a range that the image does not have
@@ -70,6 +71,14 @@ class TooLarge(GlimpseError):
 
 class StoreFull(TooLarge):
     """No room where the bytes are kept."""
+
+
+class OverQuota(TooLarge):
+    """More than a project may have of something."""
+
+    def __init__(self, message: str, *, project: str, resource: str, limit: int) -> None:
+        super().__init__(message)
+        self.project, self.resource, self.limit = project, resource, limit
 
 
 class WrongMediaType(GlimpseError):

@@ -190,6 +190,18 @@ class MemberDeleted(MemberEvent):
     name: ClassVar[str] = "image.member.deleted"
 
 
+class QuotaExceeded(Event):
+    """Told by the API or the importer: somebody asked for more than a project may have. The subject is the project."""
+
+    name: ClassVar[str] = "quota.exceeded"
+    resource: str = Field(
+        description="What there may not be more of: `user_storage_quota`, `image_size_total`, `image_stage_total`, "
+        "`image_count_total` or `image_count_uploading`."
+    )
+    limit: int = Field(description="How much of it: bytes, or images.")
+    reason: str = Field(description="What was answered.")
+
+
 class ImageState(BaseModel):
     """No fact, but what facts have led to: an image as it is now. The last one of an image is kept for ever."""
 

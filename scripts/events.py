@@ -43,7 +43,7 @@ log.
 | `id` | a UUID of version 7, made in the transaction that tells it |
 | `source` | `//glimpse/` and the name of the deployment, `bus.deployment` |
 | `type` | `io.glimpse.`, the fact, and the version of its data: `io.glimpse.image.activated.v1` |
-| `subject` | the id of the image; of a fact about metadata definitions, the name of the namespace |
+| `subject` | the id of the image; of metadata definitions, the name of the namespace; of quotas, the project |
 | `time` | when it was told, by the database's clock |
 | `dataschema` | the `$id` of its JSON Schema in [schemas/json](../schemas/json) |
 | `partitionkey` | what it is kept in order by: the subject |

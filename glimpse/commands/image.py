@@ -64,6 +64,33 @@ def list_images(
     _run(url, token, story)
 
 
+@app.command("deleted")
+def list_deleted(
+    name: Annotated[str | None, typer.Option(help="Only images with this name.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only images of this project.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """List deleted images, newest first, for administrators: `glimpse restore ID` gives one back."""
+
+    async def story(service: Client) -> None:
+        filters = {name: value for name, value in {"name": name, "owner": owner}.items() if value is not None}
+        found = await service.list_images(filters, limit, "/v2/images/deleted")
+        if as_json:
+            _print_json(found)
+            return
+        table = Table(Column("id", no_wrap=True), "name", "owner", "deleted at", "can be restored until")
+        for image in found:
+            until = "is being restored" if image["restore_requested_at"] else image["restorable_until"] or "is gone"
+            row = (image["id"], image["name"], image["owner"], image["deleted_at"], until)
+            table.add_row(*("" if value is None else str(value) for value in row))
+        tables.show(table)
+
+    _run(url, token, story)
+
+
 @app.command()
 def show(wanted: Wanted, url: Url = DEFAULT_URL, token: Token = None, as_json: AsJson = False) -> None:
     """Show one image."""

@@ -1,4 +1,4 @@
-"""What a project's quota is taken up by: stored copies, and what is reserved for those on their way.
+"""What a project's quotas are taken up by: stored copies, and what is reserved for those on their way.
 
 A reservation stands in the row of the copy it is for, so it ends with it, whatever happens: stored, or doomed.
 """
@@ -18,6 +18,16 @@ class InUse:
     """Bytes, stored or reserved."""
     others_move: bool
     """Whether others have bytes on their way, and may not need all that is reserved for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """A project's images whose bytes are on their way."""
+
+    images: int
+    """How many they are (IMG-640)."""
+    staged: InUse
+    """What is staged, or imported, of them (IMG-639)."""
 
 
 async def lock_project(tx: Transaction, project: str) -> None:
@@ -42,6 +52,71 @@ async def in_use(reader: Reader, project: str, but: Sequence[int]) -> InUse:
         but,
     )
     return InUse(row["taken"], row["others_move"])
+
+
+async def moving(reader: Reader, project: str, but: Sequence[int], asked_before: str | None = None) -> Moving:
+    """Return what of a project is on its way, but for the images of these copies.
+
+    Imports that were asked for after the task `asked_before`, and of which nothing is there yet, are left out: whoever
+    comes first is not kept out by those who wait behind.
+    """
+    row = await reader.fetchrow(
+        """
+        WITH at_work AS (
+            SELECT images.id, images.status, images.size, tasks.created_at AS asked_at, tasks.id AS task_id
+              FROM tasks
+              JOIN images ON images.id = tasks.image_id
+             WHERE tasks.type IN ('api_image_import', 'import') AND tasks.status IN ('pending', 'processing')
+               AND images.owner = $1 AND images.status IN ('importing', 'active', 'deactivated')
+        ),
+        moving AS (
+            SELECT id, status, size, asked_at, task_id
+              FROM at_work
+             UNION ALL
+            SELECT id, status, size, NULL, NULL
+              FROM images
+             WHERE owner = $1 AND status IN ('saving', 'uploading', 'importing')
+               AND id NOT IN (SELECT id FROM at_work)
+        )
+        SELECT count(*) AS images,
+               coalesce(sum(CASE WHEN moving.status <> 'saving' THEN greatest(moving.size, coming.bytes, 0) END),
+                        0)::bigint AS staged,
+               coalesce(bool_or(moving.status <> 'saving' AND coming.grow), false) AS others_move
+          FROM moving
+         CROSS JOIN LATERAL (
+                SELECT count(*) AS copies,
+                       max(CASE state WHEN 'writing' THEN reserved ELSE blobs.size END) AS bytes,
+                       bool_or(state = 'writing' AND NOT is_waiting) AS grow
+                  FROM blobs
+                 WHERE image_id = moving.id AND (state = 'writing' OR (state = 'stored' AND store = $2))
+               ) AS coming
+         WHERE moving.id NOT IN (SELECT image_id FROM blobs WHERE id = ANY($3))
+           AND NOT EXISTS (
+                SELECT
+                  FROM tasks AS mine
+                 WHERE mine.id = $4 AND (moving.asked_at, moving.task_id) > (mine.created_at, mine.id)
+                   AND coming.copies = 0
+               )
+        """,
+        project,
+        STAGING,
+        but,
+        asked_before,
+    )
+    return Moving(row["images"], InUse(row["staged"], row["others_move"]))
+
+
+async def count_images(reader: Reader, project: str) -> int:
+    """Return how many images a project has (IMG-637, IMG-641)."""
+    found: int = await reader.fetchval(
+        """
+        SELECT count(*)
+          FROM images
+         WHERE owner = $1 AND status NOT IN ('killed', 'pending_delete', 'deleted')
+        """,
+        project,
+    )
+    return found
 
 
 async def reserve(tx: Transaction, copies: Sequence[int], each: int, *, waits: bool) -> int:

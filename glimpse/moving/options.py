@@ -114,8 +114,8 @@ def _quota(conf: Conf, outcome: Outcome) -> None:
     """A quota by limits of the identity service switches the other one off (IMG-19)."""
     value = conf.text("user_storage_quota")
     if conf.flag("use_keystone_limits"):
-        why = "limits that the identity service keeps are not asked for: no project has a storage quota"
-        outcome.note_option(Kind.FIRST, "use_keystone_limits", f"{why} until you set images.user_storage_quota")
+        why = "limits that the identity service keeps are not asked for: no project has any"
+        outcome.note_option(Kind.FIRST, "use_keystone_limits", f"{why} until you write them into [limits]")
     elif value is not None:
         outcome.put("images.user_storage_quota", value, "user_storage_quota")
 

@@ -13,6 +13,7 @@ from glimpse.settings.bus import Bus
 from glimpse.settings.cors import Cors
 from glimpse.settings.images import Images
 from glimpse.settings.imports import Import
+from glimpse.settings.limits import Limits, ProjectLimits
 from glimpse.settings.log import Log
 from glimpse.settings.policy import Policy
 from glimpse.settings.postgres import Postgres
@@ -31,9 +32,11 @@ __all__ = [
     "Images",
     "Import",
     "Layers",
+    "Limits",
     "Log",
     "Policy",
     "Postgres",
+    "ProjectLimits",
     "Scrubber",
     "Section",
     "Settings",

@@ -11,6 +11,7 @@ from glimpse.settings.bus import Bus
 from glimpse.settings.cors import Cors
 from glimpse.settings.images import Images
 from glimpse.settings.imports import Import
+from glimpse.settings.limits import Limits
 from glimpse.settings.log import Log
 from glimpse.settings.policy import Policy
 from glimpse.settings.postgres import Postgres
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     postgres: Postgres = Postgres()
     api: Api = Api()
     images: Images = Images()
+    limits: Limits = Limits()
     stores: dict[str, Store] = Field(default_factory=dict, description="The stores, by name.")
     default_store: str | None = Field(
         None, description="The store that is filled when nobody names one; required with several."

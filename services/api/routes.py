@@ -6,6 +6,7 @@ from services.api.routing import route
 
 ROUTES = (
     route("/images", GET=images.list_images, POST=images.create),
+    route("/images/deleted", GET=images.list_deleted, allow=None),
     route("/images/{image_id}", GET=images.show, PATCH=images.update, DELETE=images.delete),
     route("/images/{image_id}/file", GET=data.download, PUT=data.upload),
     route("/images/{image_id}/stage", PUT=data.stage),

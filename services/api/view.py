@@ -48,6 +48,22 @@ def _image(ports: Ports, seen: Seen) -> dict[str, Any]:
     return shown
 
 
+def deleted(seen: Seen) -> dict[str, Any]:
+    """Show a deleted image: what it was, since when it is gone, and until when it can be restored (IMG-742)."""
+    image = seen.image
+    waits = image.status is Status.PENDING_DELETE and image.purge_started_at is None
+    until = image.purge_after if waits and image.restore_requested_at is None else None
+    shown = document(image)
+    for link in ("self", "file", "schema"):  # nobody would find anything there
+        del shown[link]
+    return shown | {
+        "deleted_at": None if image.deleted_at is None else timestamp(image.deleted_at),
+        "restorable": waits,
+        "restorable_until": None if until is None else timestamp(until),
+        "restore_requested_at": None if image.restore_requested_at is None else timestamp(image.restore_requested_at),
+    }
+
+
 def member(found: Member) -> dict[str, Any]:
     """Show a member as section 21 of the contract has it."""
     return {

@@ -5,6 +5,7 @@ from glimpse.errors import (
     GlimpseError,
     Invalid,
     NotFound,
+    OverQuota,
     SizeMismatch,
     StoreError,
     StoreFull,
@@ -22,6 +23,7 @@ FORMAT_MISMATCH = "format_mismatch"
 FORMAT_UNSAFE = "format_unsafe"
 CORRUPT_SOURCE = "corrupt_source"
 TOO_LARGE = "too_large"
+OVER_QUOTA = "over_quota"
 STORE_FULL = "store_full"
 STORE_FAILED = "store_failed"
 CONVERSION_UNAVAILABLE = "conversion_unavailable"
@@ -43,6 +45,7 @@ class ImportFailure(GlimpseError):
 
 TELLS: tuple[tuple[type[GlimpseError], str, bool], ...] = (
     (StoreFull, STORE_FULL, True),
+    (OverQuota, OVER_QUOTA, False),
     (TooLarge, TOO_LARGE, False),
     (SizeMismatch, CORRUPT_SOURCE, False),
     (Invalid, DIGEST_MISMATCH, False),

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from glimpse import process
+from glimpse import process, quotas
 from glimpse.errors import Fenced, Gone, Unavailable
 from glimpse.settings import seconds
 from services.importer import failures, outcome, pipeline, queries, watch
@@ -81,7 +81,8 @@ async def _try(ports: Ports, task: Task) -> None:
         await outcome.fail(ports, task, ImportFailure(task.error_code or INTERNAL, before))
         return
     try:
-        await _under_lease(ports, task)
+        async with quotas.telling(ports.database, task.actor):
+            await _under_lease(ports, task)
     except Fenced:
         raise
     except Gone:

@@ -7,12 +7,13 @@ from glimpse.database import images
 from glimpse.errors import Gone
 from schemas.vocabulary import GONE
 from services.importer.ports import Ports
-from services.importer.steps import convert, fetch, finish, publish, source
+from services.importer.steps import admit, convert, fetch, finish, publish, source
 from services.importer.work import Job, Progress, Task
 
 Step = Callable[[Ports, Job], Awaitable[Job]]
 
 STEPS: tuple[Step, ...] = (
+    admit.admit,
     source.open_source,
     fetch.fetch,  # these two only when the format is to change
     convert.convert,

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from glimpse import quotas
+from glimpse import quotas, usage
 from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
@@ -47,6 +47,13 @@ async def upload(
     ports: Ports, caller: Caller, image_id: str, announced: Announced, chunks: AsyncIterator[bytes]
 ) -> None:
     """Fill a queued image with bytes and make it active (IMG-391 to IMG-418)."""
+    async with quotas.telling(ports.database, caller.actor):
+        await _upload(ports, caller, image_id, announced, chunks)
+
+
+async def _upload(
+    ports: Ports, caller: Caller, image_id: str, announced: Announced, chunks: AsyncIterator[bytes]
+) -> None:
     store = _named_store(ports, announced.store)
     image, blob, key = await _begin(ports, caller, image_id, announced, store)
     algorithm = ports.settings.images.hashing_algorithm
@@ -57,7 +64,7 @@ async def upload(
         expected_digests=announced.digests,
         inspector=inspect.Inspector(_declared(ports, image)),
     )
-    room = Reservation(ports.database, _quota(ports, image), [blob], announced.size)
+    room = Reservation(ports.database, quotas.of_stored(ports.settings, image.owner), [blob], announced.size)
     verdict: list[int | None] = []
 
     async def judged() -> AsyncIterator[bytes]:
@@ -137,6 +144,7 @@ async def _begin(
     """Take the image, and write the row of the copy before its first byte."""
     key = f"{image_id}/{uuid.uuid4().hex}"
     async with ports.database.transaction(caller.actor) as tx:
+        await quotas.require_room(tx, asked_first(ports, caller), announced.size or 0)
         seen = await seeing.lock(tx, caller, image_id)
         ports.policy.require("upload_image", seen)
         image = seen.image
@@ -147,8 +155,9 @@ async def _begin(
         check_size(ports, announced)
         await blobs.doom_staged(tx, image_id)  # what a failed import left is dropped (IMG-721)
         blob = await blobs.insert(tx, image_id, store.name, key, seconds(ports.settings.scrubber.abandoned_seconds))
-        await quotas.reserve(tx, _quota(ports, image), [blob], announced.size)
+        await quotas.reserve(tx, quotas.of_stored(ports.settings, image.owner), [blob], announced.size)
         row = await rows.move(tx, replace(image, staged_until=None), Status.SAVING, Mover.API)
+        await usage.require_movable(tx, ports.settings.limits, image.owner)
         await tx.emit(
             UploadStarted(subject=row.id, version=row.version, image=document(row), previous={"status": image.status})
         )
@@ -210,8 +219,13 @@ def check_size(ports: Ports, announced: Announced) -> None:
         raise TooLarge(f"images have at most {cap} bytes, and {announced.size} were announced")
 
 
-def _quota(ports: Ports, image: ImageRow) -> Quota | None:
-    return quotas.quota_of(ports.settings.images, image.owner)
+def asked_first(ports: Ports, caller: Caller) -> list[Quota]:
+    """Return what is asked before anybody looks for the image (AC-17); an administrator's bytes may be another's."""
+    return (
+        quotas.of_stored(ports.settings, caller.project)
+        if ports.settings.limits.enabled and not caller.is_admin
+        else []
+    )
 
 
 def _declared(ports: Ports, image: ImageRow) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from glimpse import quotas, usage
 from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Forbidden
@@ -36,16 +37,21 @@ DEFAULTS: dict[str, Any] = {
 
 async def create(ports: Ports, caller: Caller, body: dict[str, Any]) -> Seen:
     """Make a new, empty image."""
-    values = permitted(ports, caller, body)
-    async with ports.database.transaction(caller.actor) as tx:
-        image = await insert(tx, values)
+    async with quotas.telling(ports.database, caller.actor), ports.database.transaction(caller.actor) as tx:
+        image = await create_within(tx, ports, caller, body)
     return Seen(image, caller)
 
 
-def permitted(ports: Ports, caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of the image that a create body asks for, once everything about it is allowed (IMG-255)."""
+async def create_within(tx: Transaction, ports: Ports, caller: Caller, body: dict[str, Any]) -> ImageRow:
+    """Make a new, empty image in a transaction that does more than this."""
     wanted = draft(body, ports.fields)
     owner = _permitted_owner(ports, caller, wanted)
+    await usage.require_one_more(tx, ports.settings.limits, owner)
+    return await _insert(tx, _columns(ports, caller, wanted, owner))
+
+
+def _columns(ports: Ports, caller: Caller, wanted: Draft, owner: str | None) -> dict[str, Any]:
+    """Return the columns of the image that is wanted, once everything about it is allowed (IMG-255)."""
     wanted.refuse_read_only()
     tags = wanted.base.get("tags", [])
     limits.check_tags(len(tags), ports.settings.images)
@@ -58,7 +64,7 @@ def permitted(ports: Ports, caller: Caller, body: dict[str, Any]) -> dict[str, A
     return {**values, "tags": list(dict.fromkeys(tags))}
 
 
-async def insert(tx: Transaction, values: dict[str, Any]) -> ImageRow:
+async def _insert(tx: Transaction, values: dict[str, Any]) -> ImageRow:
     """Write a new image down, and tell of it. Raises Conflict when its id was ever used (IMG-257)."""
     image = await images.insert(tx, values)
     if image is None:

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 
-from glimpse import addresses, imports
+from glimpse import addresses, imports, quotas
 from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
@@ -14,7 +14,7 @@ from glimpse.lifecycle import Mover
 from schemas.events import ImportRequested
 from schemas.vocabulary import ImportMethod, Status, TaskType
 from services.api import wishes
-from services.api.actions import seeing
+from services.api.actions import data, seeing
 from services.api.caller import Caller
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
@@ -35,7 +35,8 @@ WANTED_STATUS = {
 
 async def request_import(ports: Ports, caller: Caller, image_id: str, wished: Wish) -> None:
     """Write the task of an import down, and lock the image for it."""
-    async with ports.database.transaction(caller.actor) as tx:
+    async with quotas.telling(ports.database, caller.actor), ports.database.transaction(caller.actor) as tx:
+        await quotas.require_room(tx, data.asked_first(ports, caller), 0)
         seen = await seeing.lock(tx, caller, image_id)
         image = seen.image
         await _check_image(tx, image, wished.method)
@@ -47,6 +48,7 @@ async def request_import(ports: Ports, caller: Caller, image_id: str, wished: Wi
             return
         for uri in wishes.uris(wished.body["method"]):
             addresses.check_uri(uri, ports.settings.import_)
+        await _require_room(tx, ports, image, wished.method, len(stores))
         await _write_down(tx, replace(seen, image=await _unlocked(tx, ports, image)), wished, stores)
 
 
@@ -64,6 +66,17 @@ async def _check_image(tx: Transaction, image: ImageRow, method: ImportMethod) -
     for name in ("container_format", "disk_format"):
         if getattr(image, name) is None:
             raise Conflict(f"'{name}' needs to be set before import")
+
+
+async def _require_room(tx: Transaction, ports: Ports, image: ImageRow, method: ImportMethod, copies: int) -> None:
+    """Raise OverQuota for what has no room already now (IMG-486, IMG-638); room is taken when the bytes come."""
+    if not ports.settings.limits.enabled:
+        return
+    size = image.size or 0
+    if method is ImportMethod.GLANCE_DIRECT:
+        staged = await blobs.find_staged(tx, image.id)
+        size = staged["size"] if staged is not None else 0
+    await quotas.require_room(tx, quotas.of_stored(ports.settings, image.owner), size * copies)
 
 
 async def _check_lock(tx: Transaction, image: ImageRow) -> None:

@@ -1,7 +1,9 @@
-"""Stores by name: who may know of them, and a copy in one of them let go (sections 23 and 24 of the contract)."""
+"""Stores by name: who may know of them, how full they may get, and a copy in one of them let go (sections 23, 24)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from glimpse import usage
 from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.errors import Conflict, Forbidden, NotFound
@@ -22,6 +24,12 @@ def require_names(ports: Ports) -> None:
 def require_detail(ports: Ports, caller: Caller) -> None:
     """Raise Forbidden unless the caller may know what the stores are (IMG-570)."""
     ports.policy.require_plainly(caller, "stores_info_detail", {})
+
+
+async def used(ports: Ports, caller: Caller) -> Mapping[str, Mapping[str, int]]:
+    """Return how much the caller's project uses of its limits (IMG-577)."""
+    async with ports.database.reading() as reader:
+        return await usage.used(reader, ports.settings.limits, caller.project)
 
 
 async def delete_copy(ports: Ports, caller: Caller, image_id: str, store: str) -> None:

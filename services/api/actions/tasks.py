@@ -95,7 +95,7 @@ async def _begin(
         raise Invalid(f"a task of type {kind} comes with the request for its work; one made by hand starts nothing")
     if ImportMethod.WEB_DOWNLOAD not in ports.settings.import_.methods:
         raise Forbidden(f"{ImportMethod.WEB_DOWNLOAD} is switched off here, and nothing can be fetched without it")
-    image = await images.insert(tx, images.permitted(ports, caller, _image_of(ports, caller, given)))
+    image = await images.create_within(tx, ports, caller, _image_of(ports, caller, given))
     await imports.begin(tx, image, task_id, ImportMethod.WEB_DOWNLOAD, [ports.catalog.default])
     return image.id
 

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from services.api import answers, bodies, filters, links, patches, versions, view
-from services.api.actions import deletion, images, listing
+from services.api import answers, bodies, deleted_filters, filters, links, patches, versions, view
+from services.api.actions import deleted, deletion, images, listing
 from services.api.routing import Call
 
 
@@ -39,6 +39,21 @@ async def list_images(call: Call) -> web.Response:
     }
     if page.last is not None:
         content["next"] = links.page("/v2/images", query, page.last)
+    return answers.json(content)
+
+
+async def list_deleted(call: Call) -> web.Response:
+    """List a page of deleted images (IMG-742)."""
+    bodies.refuse(call.request)
+    deleted.require_access(call.ports, call.caller)
+    query = links.query_of(call.request)
+    page = await deleted.page(call.ports, call.caller, deleted_filters.wanted(query, call.ports.settings.api))
+    content = {
+        "images": [view.deleted(seen) for seen in page.seen],
+        "first": links.page("/v2/images/deleted", query, None),
+    }
+    if page.last is not None:
+        content["next"] = links.page("/v2/images/deleted", query, page.last)
     return answers.json(content)
 
 

@@ -41,4 +41,4 @@ async def list_stores_in_detail(call: Call) -> web.Response:
 async def show_usage(call: Call) -> web.Response:
     """Show how much of each limit is used (IMG-577); without limits there is nothing to show."""
     bodies.refuse(call.request)
-    return answers.json({"usage": {}})
+    return answers.json({"usage": await stores.used(call.ports, call.caller)})

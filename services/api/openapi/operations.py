@@ -139,6 +139,7 @@ def _definitions(plural: str, single: str, name: str) -> dict[str, Operation]:
 OPERATIONS: Mapping[str, Operation] = {
     "GET /images": _shows("Images", 403, parameters=OF_IMAGES),
     "POST /images": Operation({201: "Image"}, (403, 408, 409, 413), _takes("ImageBody")),
+    "GET /images/deleted": _shows("DeletedImages", 404, parameters=(LIMIT, MARKER, *_texts("name", "owner", "status"))),
     f"GET {IMAGE}": _shows("Image", 403, 404),
     f"PATCH {IMAGE}": Operation(
         {200: "Image"}, (403, 404, 408, 409, 413, 415), {NEW: ref("Patch"), OLD: ref("OldPatch")}

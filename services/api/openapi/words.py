@@ -22,6 +22,13 @@ ANY_OBJECT: Schema = {"type": "object"}
 NOT_OPENAPI = ("name", "links")
 """What clients of the schemas that are served know, and nobody else."""
 
+OF_THE_DELETED: Mapping[str, Schema] = {
+    "deleted_at": TEXT_OR_NULL,
+    "restorable": FLAG,
+    "restorable_until": TEXT_OR_NULL,
+    "restore_requested_at": TEXT_OR_NULL,
+}
+
 FORMS: Mapping[str, Form[Any]] = {
     "MetadefNamespaceBody": metadefs.NAMESPACE,
     "MetadefObjectBody": metadefs.OBJECT,
@@ -77,6 +84,13 @@ def _about_images(fields: ImageFields) -> dict[str, Schema]:
         "Image": {**shown, "type": "object", "required": ["id", "status", "visibility", "tags"]},
         "ImageBody": obj(sent, additionalProperties=TEXT),
         "Images": list_of("Image", "images", **paging),
+        "DeletedImage": {
+            **shown,
+            "type": "object",
+            "properties": {**shown["properties"], **OF_THE_DELETED},
+            "required": ["id", "status", *OF_THE_DELETED],
+        },
+        "DeletedImages": list_of("DeletedImage", "images", first=TEXT, next=TEXT),
         "Patch": {
             "type": "array",
             "items": obj({"op": {"enum": list(OPERATIONS)}, "path": TEXT, "value": ANYTHING}, ("op", "path")),

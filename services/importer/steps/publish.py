@@ -32,7 +32,7 @@ async def publish(ports: Ports, job: Job) -> Job:
     job.progress.begin("storing", source.size)
     job.progress.blobs = list(copies.values())
     measure = _measure(ports, job)
-    room = Reservation(ports.database, _quota(ports, job), list(copies.values()), source.size)
+    room = Reservation(ports.database, _quotas(ports, job), list(copies.values()), source.size)
     verdict: list[int | None] = []
 
     async def judged() -> AsyncGenerator[bytes, None]:
@@ -77,12 +77,14 @@ async def _begin(ports: Ports, job: Job, names: list[str]) -> dict[str, int]:
         await queries.lock_task(tx, job.task)
         copies = await queries.insert_copies(tx, job.task, names, seconds(ports.settings.scrubber.abandoned_seconds))
         if copies:
-            await quotas.reserve(tx, _quota(ports, job), list(copies.values()), job.opened().size)
+            await quotas.reserve(tx, _quotas(ports, job), list(copies.values()), job.opened().size)
         return copies
 
 
-def _quota(ports: Ports, job: Job) -> Quota | None:
-    return quotas.quota_of(ports.settings.images, job.image.owner)
+def _quotas(ports: Ports, job: Job) -> list[Quota]:
+    """Return what limits the copies; what was staged before counts as such already (IMG-501)."""
+    owner, is_staged = job.image.owner, job.task.method is ImportMethod.GLANCE_DIRECT
+    return quotas.of_stored(ports.settings, owner) + ([] if is_staged else quotas.of_staged(ports.settings, owner))
 
 
 def _measure(ports: Ports, job: Job) -> Measure:

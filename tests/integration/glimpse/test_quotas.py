@@ -25,7 +25,7 @@ async def a_copy(tx, project="p1"):
 async def begun(database, quota, size=None):
     async with database.transaction() as tx:
         copy = await a_copy(tx, quota.project)
-        await quotas.reserve(tx, quota, [copy], size)
+        await quotas.reserve(tx, [quota], [copy], size)
     return copy
 
 
@@ -50,7 +50,7 @@ async def stream(database, quota, size, piece=10_000):
     except TooLarge:
         return 0
     try:
-        async for _ in Reservation(database, quota, [copy], None).passing(chunks()):
+        async for _ in Reservation(database, [quota], [copy], None).passing(chunks()):
             pass
     except TooLarge:
         await end(database, copy, None)
@@ -129,5 +129,5 @@ async def test_another_project_has_a_quota_of_its_own(database):
 async def test_without_a_quota_nothing_is_reserved(database):
     async with database.transaction() as tx:
         copy = await a_copy(tx)
-        await quotas.reserve(tx, None, [copy], 5)
+        await quotas.reserve(tx, [], [copy], 5)
     assert await taken(database) == 0

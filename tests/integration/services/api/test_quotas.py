@@ -19,9 +19,15 @@ async def a_queued(owner):
     return (await owner.create(disk_format="raw", container_format="bare"))["id"]
 
 
-@pytest.fixture
-def settings(settings):
-    return {**settings, "images": {"user_storage_quota": "1MB"}}
+@pytest.fixture(
+    params=[
+        {"images": {"user_storage_quota": "1MB"}},
+        {"limits": {"enabled": True, "image_size_total_mib": 1}},  # IMG-638, IMG-740
+    ],
+    ids=["user_storage_quota", "image_size_total"],
+)
+def settings(request, settings):
+    return {**settings, **request.param}
 
 
 @pytest.mark.rule("IMG-17", "IMG-405", "IMG-629")

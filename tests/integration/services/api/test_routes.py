@@ -20,6 +20,7 @@ TABLE = [
     ("IMG-668", f"/images/{AN_ID}/actions/deactivate", "POST", "POST"),
     ("IMG-668", f"/images/{AN_ID}/actions/reactivate", "POST", "POST"),
     ("IMG-719", f"/images/{AN_ID}/actions/restore", "POST", "POST"),
+    ("IMG-742", "/images/deleted", "GET", NOT_FOUND),
     ("IMG-669", f"/images/{AN_ID}/tags/a", "PUT DELETE", "PUT, DELETE"),
     ("IMG-670", f"/images/{AN_ID}/members", "GET POST", "GET, POST"),
     ("IMG-671", f"/images/{AN_ID}/members/p2", "GET PUT DELETE", "GET, PUT, DELETE"),

@@ -6,7 +6,7 @@ import pytest
 
 from glimpse.errors import Fenced
 from schemas.events import ImportRequested
-from services.importer import jobs, outcome, pipeline, reactions
+from services.importer import jobs, outcome, pipeline, reactions, watch
 from services.importer.failures import ImportFailure
 from services.importer.work import Progress
 
@@ -155,3 +155,27 @@ async def test_the_news_of_a_request_wakes_the_worker(house):
     event = ImportRequested(subject="i", image={}, task_id="t", method="web-download", stores=[])
     await reactions.reactions(house.ports)[ImportRequested](None, event)
     assert house.ports.wake.is_set()
+
+
+@pytest.mark.rule("IMG-498")
+@pytest.mark.parametrize(
+    ("minute", "told"),
+    [
+        (watch.TOLD_SECONDS, ("", [])),  # the first one is not over
+        (0, ("Copied 0 MiB", ["image.import.progressed"])),
+    ],
+)
+async def test_the_message_says_how_far_it_is_once_a_minute(house, hanging, monkeypatch, minute, told):
+    monkeypatch.setattr(watch, "TOLD_SECONDS", minute)
+    house = house.another(heartbeat_seconds=0.05)
+    image_id = await house.importing()
+    task_id = await house.ask(image_id, {"name": "web-download", "uri": hanging.uri}, ["fast"])
+    (task,) = await jobs.claim(house.ports, 1)
+    running = asyncio.create_task(jobs.run(house.ports, task))
+    async with asyncio.timeout(10):
+        while not (shown := (await house.task(task_id))["progress"]) or shown["bytes_done"] < 2**19:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    message, facts = (await house.task(task_id))["message"], await house.told(image_id)
+    assert (message, sorted(set(facts))) == told

@@ -126,6 +126,48 @@ async def test_where_stores_have_no_names_there_is_nothing_to_delete_or_to_show(
         assert (await api.person().get("/v2/info/usage")).status == 200  # IMG-61
 
 
+# Several stores, and nobody may know of them
+
+
+@pytest.mark.rule("IMG-8", "IMG-10", "IMG-204")
+async def test_where_stores_have_no_names_no_answer_has_one(run, settings):
+    settings["api"] = settings["api"] | {"multi_store": False}
+    settings["stores"] = {"fast-only": settings["stores"]["fast"]}
+    del settings["default_store"]  # there is one: nobody has to say which
+    async with run(settings) as api:
+        owner = api.person()
+        image = await owner.create_active(b"bytes")
+        await api.execute(
+            "UPDATE images SET service_properties = service_properties || $2 WHERE id = $1",
+            image["id"],
+            {"os_glance_failed_import": "fast-only", "os_glance_importing_to_stores": "fast-only"},
+        )
+        assert (await api.row(image["id"])).stores == ["fast-only"]
+        web = {"method": {"name": "web-download", "uri": "http://127.0.0.1/"}}
+        other = (await owner.create(disk_format="raw", container_format="bare"))["id"]
+        answers = [
+            await owner.ask("POST", "/v2/images", {"name": "x"}),
+            await owner.get(f"/v2/images/{image['id']}"),
+            await owner.get("/v2/images"),
+            await owner.patch(image["id"], {"op": "replace", "path": "/name", "value": "y"}),
+            await owner.get(f"/v2/images/{image['id']}/file"),
+            await owner.ask("POST", f"/v2/images/{other}/import", web),
+            await owner.get(f"/v2/images/{other}/tasks"),
+            await owner.get("/v2/info/import"),
+            await owner.get("/v2/info/stores"),
+            await api.admin.get("/v2/info/stores/detail"),
+            await owner.get("/v2/schemas/image"),
+            await owner.get("/versions"),
+        ]
+        assert [answer.status for answer in answers] == [201, 200, 200, 200, 200, 202, 200, 200, 404, 404, 200, 200]
+        for answer in answers:
+            assert b"fast-only" not in answer.content
+            assert "fast-only" not in str(answer.headers)
+        shown = await owner.show(image["id"])
+        assert "stores" not in shown
+        assert (shown["os_glance_failed_import"], shown["os_glance_importing_to_stores"]) == ("", "")
+
+
 # Info
 
 
