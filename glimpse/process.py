@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -67,6 +68,26 @@ async def _guarded(loop: Loop, stop: asyncio.Event) -> None:
     except BaseException:
         stop.set()
         raise
+
+
+async def to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do what must not be left half done, however often we are cancelled meanwhile; that is raised afterwards.
+
+    The work is bound to end by itself. What it raises beside a cancellation is written down.
+    """
+    working = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not working.done():
+        try:
+            await asyncio.wait([working])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None:
+        working.result()
+        return
+    if not working.cancelled() and (broke := working.exception()) is not None:
+        log.warning("what had to be done at the end broke", reason=str(broke), exc_info=broke)
+    raise cancelled
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from glimpse import settings
+from glimpse import process, settings
 from glimpse.bus import dead_letters, leases, pace, partitions, positions
 from glimpse.bus.leases import Holder, Lease
 from glimpse.database.pool import Database, Reader, Transaction
@@ -58,7 +58,7 @@ class Sequencer:
         try:
             await pace.keep_on(self.run_once, self._bus, stop, "sequencer")
         finally:
-            await asyncio.shield(self.give_back())
+            await process.to_its_end(self.give_back())
 
     async def run_once(self) -> int:
         """Move one batch, if we lead and there is any; returns how many events were given a position."""

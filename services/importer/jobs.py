@@ -88,7 +88,7 @@ async def _try(ports: Ports, task: Task) -> None:
     except Gone:
         await outcome.fail(ports, task, ImportFailure(IMAGE_DELETED, "the image was deleted"))
     except asyncio.CancelledError:
-        await asyncio.shield(outcome.give_back(ports, task))
+        await process.to_its_end(outcome.give_back(ports, task))
         raise
     except Exception as error:
         failure = failures.explain(error)

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import structlog
 
+from glimpse import process
 from glimpse.bus import leases
 from glimpse.bus.leases import Lease
 from glimpse.errors import GlimpseError, Invalid
@@ -73,7 +74,7 @@ async def run_once(ports: Ports) -> int:
     except Invalid as refusal:  # once for each turn: another look would be refused as well
         log.error("bytes without a row are not looked for", reason=refusal.message)
     except BaseException:
-        await asyncio.shield(_give_back(ports, turn))
+        await process.to_its_end(_give_back(ports, turn))
         raise
     if ports.stopping.is_set():
         await _give_back(ports, turn)

@@ -56,3 +56,9 @@ def test_tests_cite_only_rules_that_exist() -> None:
 def test_decisions_are_numbered_without_gaps() -> None:
     numbers = [int(path.name[:4]) for path in sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_map_has_every_room_of_the_api() -> None:
+    rooms = {path.stem for path in (ROOT / "services" / "api").iterdir() if not path.name.startswith("__")}
+    on_the_map = set(re.findall(r"`(\w+)`", (ROOT / "ARCHITECTURE.md").read_text()))
+    assert sorted(rooms - on_the_map) == []

@@ -1,8 +1,10 @@
 """The image list: the one composed statement. What a caller may see has several arms, and each is a scan of its own.
 
 Every arm walks an index in the order of the page and stops at the page's end, whoever asks and however many images
-there are: none of them has to pass over what others own, hide or keep for themselves. The arms exclude each other, so
-that merging them needs no DISTINCT. Only names from closed mappings become part of the text; values are parameters.
+there are: none of them has to pass over what others own, hide or keep for themselves. That holds for the orders that
+clients use, by time and by name; by status, format, size or id, what one may see is read and sorted. The arms exclude
+each other, so that merging them needs no DISTINCT. Only names from closed mappings become part of the text; values are
+parameters.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
