@@ -105,7 +105,8 @@ class Publisher:
             if not round_.add(record):
                 break
             count += 1
-            if after and (told_until is None or told.pos > told_until):
+            # What is gone is in no survey, though one that was broken off may have told of it.
+            if after and (after.is_gone or told_until is None or told.pos > told_until):
                 latest[told.subject] = after
         for image_id, after in latest.items():
             state.add_anyway(records.of_state(image_id, after, self._bus, producer.limit))

@@ -214,8 +214,8 @@ async def _served(folder: Path, dice: random.Random) -> AsyncIterator[tuple[str,
     async def serve(request: web.Request) -> web.StreamResponse:
         content = served[request.match_info["name"]]
         answer = web.StreamResponse(headers={"Content-Length": str(len(content))})
-        await answer.prepare(request)
         with contextlib.suppress(ConnectionError):  # whoever asked was killed
+            await answer.prepare(request)
             for start in range(0, len(content), len(content) // 4 + 1):
                 await answer.write(content[start : start + len(content) // 4 + 1])
                 await asyncio.sleep(dice.random() / 4)

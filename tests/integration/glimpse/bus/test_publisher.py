@@ -233,6 +233,22 @@ async def test_what_was_told_before_kafka_knew_the_images_does_not_bring_them_ba
     assert [json.loads(message.value)["image"]["name"] for message in found] == ["third"]
 
 
+async def test_what_goes_between_two_who_tell_kafka_of_every_image_is_gone_there(news, a_publisher, make_images):
+    news.bus = news.bus.model_copy(update={"batch": 1})
+    gone, *_ = sorted(await make_images(3))
+    one, other = a_publisher(), a_publisher()
+    await news.tell_many(1)
+    await news.sequence()
+    await one.run_once()
+    assert (await read_state(news))[gone]["status"] == "queued"  # and the one who told so gets no further
+    await news.execute("UPDATE leases SET epoch = epoch + 1, until = '-infinity' WHERE name = 'reader kafka'")
+    await news.execute("UPDATE images SET status = 'deleted', deleted_at = now() WHERE id = $1", gone)
+    await news.tell(ImagePurged(subject=gone, version=2, image={"id": gone, "status": "deleted"}))
+    await news.sequence()
+    await publish(news, other)
+    assert (await read_state(news))[gone] is None
+
+
 async def test_asked_to_it_tells_kafka_of_every_image_anew(news, a_publisher, make_images):
     news.bus = news.bus.model_copy(update={"batch": 3})
     await make_images(8)
