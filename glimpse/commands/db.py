@@ -63,11 +63,13 @@ def check(as_json: AsJson = False, config: settled.Config = None, overrides: set
 
 
 @app.command()
-def purge(days: Days = 30, config: settled.Config = None, overrides: settled.Overrides = None) -> None:
+def purge(
+    days: Days = 30, as_json: AsJson = False, config: settled.Config = None, overrides: settled.Overrides = None
+) -> None:
     """Remove the rows of images that are gone for good; their ids are never given again."""
     with settled.refusals_in_one_line():
         removed = asyncio.run(_purge(settled.load(config, overrides), timedelta(days=days)))
-        print(f"{removed} rows of images removed")
+        _say(as_json, f"{removed} rows of images removed", removed=removed)
 
 
 async def _purge(settings: Settings, age: timedelta) -> int:

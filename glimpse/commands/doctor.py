@@ -10,6 +10,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from glimpse import telemetry
 from glimpse.commands import settled
 from glimpse.doctor.finding import Finding, State
 from glimpse.settings import Settings
@@ -21,6 +22,7 @@ def doctor(as_json: AsJson = False, config: settled.Config = None, overrides: se
     """Look at everything Glimpse depends on and say what to do; leaves with 1 when something keeps it from its work."""
     with settled.refusals_in_one_line():
         settings = settled.load(config, overrides)
+        telemetry.configure(settings.log, "doctor")
         found = asyncio.run(_rounds(settings, as_json))
     states = Counter(finding.state for finding in found)
     if not as_json:

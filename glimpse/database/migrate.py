@@ -4,10 +4,13 @@ Alembic orders the revisions and writes down the SQL that is missing; asyncpg ru
 that lets one process at a time migrate. So there is no second driver, and a failed migration leaves nothing.
 """
 
+import asyncio
 import io
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -41,6 +44,11 @@ class Revision:
 
 FOLDER = Path(__file__).with_name("migrations")
 LOCK = 0x67_6C_69_6D  # any number that is ours
+LOCK_MILLISECONDS = 2000
+"""How long a table that is in use is waited for at a time, and others behind us."""
+PAUSE_SECONDS = 0.5
+"""How long those others have then."""
+PATIENCE = timedelta(minutes=2)
 
 
 async def current(dsn: str) -> str | None:
@@ -61,24 +69,40 @@ async def require_head(dsn: str) -> None:
         )
 
 
-async def upgrade(dsn: str, to: Phase = Phase.CONTRACT) -> bool:
+async def upgrade(dsn: str, to: Phase = Phase.CONTRACT, patience: timedelta = PATIENCE) -> bool:
     """Bring a database to HEAD, or as far as a phase goes; return whether there was anything to do.
 
-    Raises Conflict when the database is newer.
+    A table that is in use is waited for briefly, again and again: others would wait behind us (OP-83).
+    Raises Conflict when the database is newer, Unavailable when a table is in use all the time.
     """
     connection = await _connect(dsn)
+    deadline = time.monotonic() + patience.total_seconds()
     try:
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-            found = await _current(connection)
-            due = up_to(to, missing(found, revisions()))
-            if due:
-                await connection.execute(script(found, due[-1].id))
-            return bool(due)
+        while True:
+            try:
+                return await _upgraded(connection, to)
+            except asyncpg.LockNotAvailableError as error:
+                if time.monotonic() > deadline:
+                    raise Unavailable(
+                        f"a table that is to be changed was in use for {patience.total_seconds():g} seconds: "
+                        "try again when fewer requests, or no dump, read it"
+                    ) from error
+            await asyncio.sleep(PAUSE_SECONDS)
     except asyncpg.DiskFullError as error:
         raise Unavailable(f"there is no room left for the database: {error}") from error
     finally:
         await connection.close()
+
+
+async def _upgraded(connection: "asyncpg.Connection[asyncpg.Record]", to: Phase) -> bool:
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        found = await _current(connection)
+        due = up_to(to, missing(found, revisions()))
+        if due:
+            await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+            await connection.execute(script(found, due[-1].id))
+        return bool(due)
 
 
 def revisions() -> list[Revision]:

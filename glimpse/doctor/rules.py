@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from glimpse import doors
-from glimpse.doctor.finding import Finding, failed, ok
+from glimpse.doctor.finding import Finding, failed, ok, warning
 from glimpse.errors import Invalid
 from glimpse.settings import Settings
 from services.api.policy import protections
@@ -17,7 +17,7 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
     except Invalid as error:
         yield failed("policy", error.message, "mend that file; what it leaves out is as built in")
     else:
-        yield ok("policy", f"{settings.policy.file or 'the built-in rules'}")
+        yield _policy(settings, policy)
         yield _protections(settings, policy)
     try:
         doors.refuse_open_ones(settings)
@@ -25,6 +25,14 @@ async def look(settings: Settings) -> AsyncIterator[Finding]:
         yield failed("door", error.message, "set api.host or auth.mode")
     else:
         yield ok("door", f"{settings.api.host}:{settings.api.port}, auth.mode {settings.auth.mode}")
+
+
+def _policy(settings: Settings, policy: Policy) -> Finding:
+    named = f"{settings.policy.file or 'the built-in rules'}"
+    if not policy.undefined:
+        return ok("policy", named)
+    rules = "; ".join(f"{name} refers to {', '.join(missing)}" for name, missing in policy.undefined.items())
+    return warning("policy", f"{named}: {rules}", "define what is referred to; until then it lets nobody in")
 
 
 def _protections(settings: Settings, policy: Policy) -> Finding:

@@ -51,7 +51,7 @@ def document(fields: ImageFields) -> Document:
             "version": "2.17",
             "summary": "The OpenStack Image API, version 2.",
             "description": "Lists of images take any other name as a filter on a custom property. Refusals are JSON, "
-            "HTML or text, whichever `Accept` prefers.",
+            "HTML or text, whichever `Accept` prefers. Texts have no U+0000 and nothing above U+FFFF in them.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],

@@ -7,9 +7,7 @@ import sys
 
 import asyncpg
 import pytest
-from typer.testing import CliRunner
 
-from glimpse import cli
 from glimpse.settings import Settings
 from glimpse.stores import catalog
 from tests.fixtures.hanging import hanging
@@ -49,14 +47,30 @@ def was_opened(tmp_path):
 
 
 @pytest.fixture
-def doctor(config):
-    async def looked(*told):
-        words = [word for each in told for word in ("--set", each)]
-        said = await asyncio.to_thread(
-            CliRunner().invoke, cli.app, ["doctor", "--json", "--config", str(config), *words]
+def typed(config):
+    """Type the command; returns what it leaves with, what it prints, and what it complains of."""
+
+    async def ran(*words):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "from glimpse.cli import main; main()"),
+            *("doctor", *words, "--config", str(config)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
-        found = [json.loads(line) for line in said.stdout.splitlines()]
-        return said.exit_code, {finding.pop("part"): finding for finding in found}
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode, out.decode(), err.decode()
+
+    return ran
+
+
+@pytest.fixture
+def doctor(typed):
+    """Type it as programs do; returns what it leaves with, and what was found of each part."""
+
+    async def looked(*told):
+        code, out, _err = await typed("--json", *(word for each in told for word in ("--set", each)))
+        found = [json.loads(line) for line in out.splitlines()]
+        return code, {finding.pop("part"): finding for finding in found}
 
     return looked
 
@@ -75,10 +89,10 @@ async def test_where_all_is_well_every_dependency_has_its_line(doctor):
     assert "fsync" in found["database"]["text"]
 
 
-async def test_people_read_one_line_for_each_and_the_remedy(config):
-    said = await asyncio.to_thread(CliRunner().invoke, cli.app, ["doctor", "--config", str(config)])
-    *lines, counts = said.stdout.splitlines()
-    assert said.exit_code == 0
+async def test_people_read_one_line_for_each_and_the_remedy(typed):
+    code, out, _err = await typed()
+    *lines, counts = out.splitlines()
+    assert code == 0
     assert len(lines) == 13
     assert [
         line for line in lines if line.startswith("warning  store fast") and "mount its volume if it has one" in line
@@ -153,16 +167,10 @@ async def test_a_store_without_its_volume_and_one_of_another_are_named(doctor, t
 
 
 @pytest.mark.usefixtures("was_opened")
-async def test_a_volume_that_hangs_is_told_and_does_not_hold_it_up(config, tmp_path):
+async def test_a_volume_that_hangs_is_told_and_does_not_hold_it_up(doctor, tmp_path):
     with hanging(tmp_path / "fast"):
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", "from glimpse.cli import main; main()"),
-            *("doctor", "--json", "--config", str(config)),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        out, _ = await asyncio.wait_for(process.communicate(), 60)
-    found = {finding["part"]: finding for finding in map(json.loads, out.splitlines())}
-    assert process.returncode == 1
+        code, found = await doctor()
+    assert code == 1
     assert found["store fast"]["text"] == "it does not answer within 1 seconds"
     assert found["door"]["state"] == "ok"
 
@@ -197,12 +205,16 @@ async def test_a_policy_that_can_not_be_read_and_an_open_door_fail(doctor, tmp_p
     assert "auth.mode is none" in found["door"]["text"]  # AC-43
 
 
-async def test_settings_that_are_wrong_are_one_line(config):
-    said = await asyncio.to_thread(
-        CliRunner().invoke, cli.app, ["doctor", "--config", str(config), "--set", "api.port=high"]
-    )
-    assert (said.exit_code, said.stdout) == (1, "")
-    assert "api.port" in said.stderr
+async def test_rules_that_refer_to_nothing_are_told(doctor, tmp_path):
+    (tmp_path / "policy.yaml").write_text("get_images: rule:nowhere")
+    _code, found = await doctor(f'policy.file="{tmp_path}/policy.yaml"')
+    assert (found["policy"]["state"], "get_images refers to nowhere" in found["policy"]["text"]) == ("warning", True)
+
+
+async def test_settings_that_are_wrong_are_one_line(typed):
+    code, out, err = await typed("--set", "api.port=high")
+    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    assert "api.port" in err
 
 
 async def test_kafka_is_looked_at_where_it_is_configured(doctor, kafka_settings):

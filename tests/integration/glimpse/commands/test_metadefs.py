@@ -31,7 +31,7 @@ def glimpse(dsn):
     return typed
 
 
-@pytest.mark.rule("MD-100", "MD-101", "MD-107")
+@pytest.mark.rule("MD-100", "MD-101", "MD-107", "OP-122")
 async def test_files_are_loaded_one_by_one_and_each_is_reported(glimpse, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(FILE))
     (tmp_path / "b.json").write_text("no json")

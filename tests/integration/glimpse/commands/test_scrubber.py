@@ -140,6 +140,7 @@ async def test_bytes_that_are_missing_are_told_and_left_with(glimpse, a_deleted_
 @pytest.mark.rule("OP-84", "OP-85", "OP-141")
 async def test_rows_of_images_that_are_gone_are_removed(glimpse, database, a_deleted_image):
     assert (await glimpse("db", "purge", "--days", "0"))[:2] == (0, "0 rows of images removed\n")
+    assert (await glimpse("db", "purge", "--json"))[:2] == (0, '{"removed": 0}\n')
     await glimpse("scrub", "--once")
     assert (await glimpse("db", "purge"))[:2] == (0, "0 rows of images removed\n")
     assert (await glimpse("db", "purge", "--days", "0"))[:2] == (0, "1 rows of images removed\n")
