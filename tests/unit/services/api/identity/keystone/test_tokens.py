@@ -35,6 +35,11 @@ def test_scope_and_roles_are_read(members, found):
     assert (token.user, token.user_domain, token.expires_at) == ("u", "d", 1767323045)
 
 
+@pytest.mark.rule("AC-68")
+def test_what_a_token_is_bound_to_is_passed_over():
+    assert read(bind={"kerberos": ["ann@EXAMPLE"], "x509": []}) == read()
+
+
 @pytest.mark.rule("AC-63")
 @pytest.mark.parametrize(
     "body",
