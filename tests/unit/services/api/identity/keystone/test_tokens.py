@@ -62,10 +62,6 @@ def test_without_what_must_be_there_it_is_no_token(body):
         tokens.parsed(body)
 
 
-def test_a_time_without_a_zone_is_in_utc():
-    assert tokens.moment("2026-01-02T03:04:05") == tokens.moment("2026-01-02T04:04:05+01:00")
-
-
 @pytest.mark.rule("AC-64")
 @pytest.mark.parametrize(("now", "is_over"), [(1767323044.9, False), (1767323045, True), (1767323046, True)])
 def test_a_token_is_over_when_its_time_has_come(now, is_over):
