@@ -9,7 +9,7 @@ import structlog
 
 from glimpse import telemetry
 from glimpse.errors import Invalid
-from glimpse.settings import Settings, leaves, live
+from glimpse.settings import Limits, Settings, leaves, live
 
 log = structlog.get_logger()
 
@@ -19,7 +19,12 @@ class InForce:
 
     def __init__(self, settings: Settings, read: Callable[[], Settings]) -> None:
         self.settings = settings
+        self._stated = settings.limits
         self._read = read
+
+    def know(self, limits: Limits) -> None:
+        """Take limits that are not kept in the settings."""
+        self.settings = self.settings.model_copy(update={"limits": limits})
 
     def read_again(self) -> bool:
         """Read the settings as at the start, and take what may change while we run; wrong ones change nothing.
@@ -31,7 +36,7 @@ class InForce:
         except Invalid as error:
             log.error("settings are kept", reason=error.message)
             return False
-        differing = leaves.differing(self.settings, found)
+        differing = leaves.differing(self.settings.model_copy(update={"limits": self._stated}), found)
         waiting = [name for name in differing if name not in live.LIVE]
         if waiting:
             log.warning("settings need a restart", settings=waiting)

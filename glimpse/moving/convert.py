@@ -16,6 +16,7 @@ def converted(api: Path, paste: Path | None = None) -> Outcome:
     imports.convert(conf, outcome)
     stores.convert(conf, outcome)
     identity.convert(conf, pipelines, outcome)
+    options.convert_quota(conf, outcome)
     database.convert(conf, outcome)
     without.explain(conf, outcome)
     without.explain_files(api.parent, outcome)

@@ -87,7 +87,6 @@ def convert(conf: Conf, outcome: Outcome) -> None:
         why = "headers of proxies are believed of auth.trusted_proxies only, which is this machine"
         outcome.note_option(Kind.OTHERWISE, "enable_proxy_headers_parsing", why, "oslo_middleware")
     _workers(conf, outcome)
-    _quota(conf, outcome)
     _grace(conf, outcome)
     _log(conf, outcome)
 
@@ -110,12 +109,20 @@ def _workers(conf: Conf, outcome: Outcome) -> None:
         outcome.put("api.workers", 1 if number(value) == 0 else number(value), "workers")
 
 
-def _quota(conf: Conf, outcome: Outcome) -> None:
+def convert_quota(conf: Conf, outcome: Outcome) -> None:
     """A quota by limits of the identity service switches the other one off (IMG-19)."""
     value = conf.text("user_storage_quota")
     if conf.flag("use_keystone_limits"):
-        why = "limits that the identity service keeps are not asked for: no project has any"
-        outcome.note_option(Kind.FIRST, "use_keystone_limits", f"{why} until you write them into [limits]")
+        asked = {"limits": {"enabled": True, "source": "keystone"}}
+        origins: dict[tuple[str, ...], object] = {("limits", name): "use_keystone_limits" for name in asked["limits"]}
+        if "keystone_url" in outcome.tree.get("auth", {}) and outcome.put_all(asked, origins, "use_keystone_limits"):
+            why = (
+                "limits are asked for as tokens are; that user needs the role `service`, to be told of every project's"
+            )
+            outcome.note_option(Kind.OTHERWISE, "use_keystone_limits", why)
+        else:
+            why = "how the identity service is asked is not known: no project has any limit"
+            outcome.note_option(Kind.FIRST, "use_keystone_limits", f"{why} until you write them into [limits]")
     elif value is not None:
         outcome.put("images.user_storage_quota", value, "user_storage_quota")
 

@@ -112,14 +112,18 @@ class Auth(Section):
 
     @model_validator(mode="after")
     def _keystone_can_be_asked(self) -> Self:
-        if self.mode != "keystone":
-            return self
-        if self.keystone_url is None:
-            raise ValueError("mode is keystone, which needs keystone_url")
-        by_credential = self.keystone_application_credential_id and self.keystone_application_credential_secret
-        if not by_credential and not (self.keystone_username and self.keystone_password):
-            raise ValueError(
-                "mode is keystone, which needs keystone_username and keystone_password, or "
-                "keystone_application_credential_id and keystone_application_credential_secret"
-            )
+        if self.mode == "keystone" and (missing := self.missing_for_keystone()):
+            raise ValueError(f"mode is keystone, which needs {missing}")
         return self
+
+    def missing_for_keystone(self) -> str | None:
+        """Return what is missing to ask the identity service, in words; None when nothing is."""
+        if self.keystone_url is None:
+            return "keystone_url"
+        by_credential = self.keystone_application_credential_id and self.keystone_application_credential_secret
+        if by_credential or (self.keystone_username and self.keystone_password):
+            return None
+        return (
+            "keystone_username and keystone_password, or "
+            "keystone_application_credential_id and keystone_application_credential_secret"
+        )

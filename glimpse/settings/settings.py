@@ -56,6 +56,13 @@ class Settings(BaseSettings):
             raise ValueError("default_store must name one of the stores when there are several")
         return self
 
+    @model_validator(mode="after")
+    def _limits_can_be_asked_for(self) -> Self:
+        is_asked = self.limits.enabled and self.limits.source == "keystone"
+        if is_asked and (missing := self.auth.missing_for_keystone()):
+            raise ValueError(f"limits.source is keystone, which needs, in [auth], {missing}")
+        return self
+
     @property
     def main_store(self) -> str:
         """The name of the store that is filled when nobody names one."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -12,9 +13,10 @@ from glimpse import doors, process
 from glimpse.bus import leader
 from glimpse.database import migrate
 from glimpse.database.pool import Database
+from glimpse.keystone import limits
 from glimpse.process import Loop, Sweep
 from glimpse.reload import InForce
-from glimpse.settings import Settings, seconds
+from glimpse.settings import Limits, Settings, seconds
 from glimpse.stores import catalog
 from schemas.images import ImageFields
 from services.api import server, workers
@@ -66,7 +68,7 @@ async def _serve(in_force: InForce, listening: socket.socket, lifeline: int, rea
         async with server.serving(entrance, listening, settings.api.drain_seconds):
             _listen(lifeline, listening, in_force, entrance, stop)
             ready()
-            await process.run(loops(ports), stop)
+            await process.run(loops(ports) | limits_kept_elsewhere(in_force, entrance), stop)
 
 
 def _listen(lifeline: int, listening: socket.socket, in_force: InForce, entrance: Door, stop: asyncio.Event) -> None:
@@ -125,6 +127,18 @@ async def opened(settings: Settings) -> AsyncIterator[Ports]:
 def door(ports: Ports) -> Door:
     """Return what every request enters through."""
     return Door(ports, Router(ROUTES), Versions.of(ports.settings), {**health.OWN, "openapi.json": served.show})
+
+
+def limits_kept_elsewhere(in_force: InForce, entrance: Door) -> dict[str, Loop]:
+    """Return what asks for the limits of projects, where they are not in the settings."""
+    if not limits.are_kept_there(in_force.settings.limits):
+        return {}
+
+    def take(found: Limits) -> None:
+        in_force.know(found)
+        entrance.change(in_force.settings)
+
+    return {"limits": functools.partial(limits.follow, in_force.settings, take)}
 
 
 def loops(ports: Ports) -> dict[str, Loop]:

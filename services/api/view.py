@@ -40,7 +40,7 @@ def _image(ports: Ports, seen: Seen) -> dict[str, Any]:
         shown["stores"] = ",".join(ports.catalog.by_weight(seen.image.stores))  # IMG-176
     if not ports.settings.api.multi_store:
         shown.update({name: "" for name in NAME_STORES if name in shown})
-    if seen.copies and not hidden:
+    if seen.copies and not hidden and _may_see_copies(ports, seen):
         known = [name for name in seen.copies if name in ports.catalog.names]
         if known:
             best = ports.catalog.by_weight(known)[0]
@@ -48,12 +48,14 @@ def _image(ports: Ports, seen: Seen) -> dict[str, Any]:
     return shown
 
 
-def deleted(seen: Seen) -> dict[str, Any]:
+def deleted(ports: Ports, seen: Seen) -> dict[str, Any]:
     """Show a deleted image: what it was, since when it is gone, and until when it can be restored (IMG-742)."""
     image = seen.image
     waits = image.status is Status.PENDING_DELETE and image.purge_started_at is None
     until = image.purge_after if waits and image.restore_requested_at is None else None
     shown = document(image)
+    for name in ports.protections.hidden(seen.caller, image.properties):  # as everywhere (AC-53)
+        shown.pop(name, None)
     for link in ("self", "file", "schema"):  # nobody would find anything there
         del shown[link]
     return shown | {
@@ -62,6 +64,12 @@ def deleted(seen: Seen) -> dict[str, Any]:
         "restorable_until": None if until is None else timestamp(until),
         "restore_requested_at": None if image.restore_requested_at is None else timestamp(image.restore_requested_at),
     }
+
+
+def _may_see_copies(ports: Ports, seen: Seen) -> bool:
+    """Say whether a caller is shown where the bytes are: everybody is, unless the operator's rules say who (AC-90)."""
+    rule = "get_image_location"
+    return rule not in ports.policy.said or ports.policy.allows(seen.caller, rule, seen)
 
 
 def member(found: Member) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from glimpse import process
 from glimpse.bus import consumer
 from glimpse.database import migrate
 from glimpse.database.pool import Database
+from glimpse.keystone import limits
 from glimpse.process import Loop, Sweep
 from glimpse.reload import InForce
 from glimpse.settings import Settings
@@ -39,7 +41,7 @@ async def _serve(in_force: InForce) -> None:
     process.call_on_hangup(in_force.read_again)
     async with opened(in_force.settings) as ports:
         process.say_ready()
-        await process.run(loops(ports, in_force), stop)
+        await process.run(loops(ports, in_force) | limits_kept_elsewhere(in_force), stop)
 
 
 @contextlib.asynccontextmanager
@@ -53,6 +55,13 @@ async def opened(settings: Settings) -> AsyncIterator[Ports]:
         stack.push_async_callback(scratch.close)
         worker = f"{socket.gethostname()}-{secrets.token_hex(6)}"
         yield Ports(database, catalog.open_catalog(settings), scratch, settings, worker)
+
+
+def limits_kept_elsewhere(in_force: InForce) -> dict[str, Loop]:
+    """Return what asks for the limits of projects, where they are not in the settings."""
+    if not limits.are_kept_there(in_force.settings.limits):
+        return {}
+    return {"limits": functools.partial(limits.follow, in_force.settings, in_force.know)}
 
 
 def loops(ports: Ports, in_force: InForce) -> dict[str, Loop]:

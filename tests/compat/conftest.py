@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import TEMPLATE
+from tests.fixtures.keystone import Keystone
 from tests.fixtures.up import free_port
 
 CONFIG = """
@@ -53,6 +55,21 @@ def url(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     with started(config, folder / "log"):
         yield f"http://127.0.0.1:{port}"
     asyncio.run(_execute(cluster, f"DROP DATABASE {NAME} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="module")
+def known_to_keystone(cluster: str, keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where an API listens that asks the identity service about tokens, and stands in its catalogue."""
+    folder, name = tmp_path_factory.mktemp("api"), "compat_keystone"
+    asyncio.run(_execute(cluster, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+    port, config = free_port(), folder / "glimpse.toml"
+    text = CONFIG.format(dsn=f"{cluster}/{name}", port=port, folder=folder)
+    rules = "\n".join(f"{name} = {json.dumps(value)}" for name, value in keystone.settings.items())
+    config.write_text(text.replace("[auth]\n", f"[auth]\n{rules}\n"))
+    with started(config, folder / "log"):
+        keystone.point_at(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    asyncio.run(_execute(cluster, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @contextlib.contextmanager

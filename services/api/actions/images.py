@@ -117,6 +117,8 @@ PUBLISHING = {Visibility.PUBLIC: "publicize_image", Visibility.COMMUNITY: "commu
 def _permit(ports: Ports, seen: Seen, change: Change) -> None:
     """Raise unless a change is the caller's to make (AC-17, AC-91)."""
     if change.name == "locations":
+        if change.op == "replace" and not change.value:  # before any rule (AC-91)
+            raise Forbidden("Cannot set locations to empty list.")
         rule = "delete_image_location" if change.op == "remove" else "set_image_location"
         ports.policy.require(rule, seen)
         raise Forbidden("It's not allowed to change locations if locations are invisible.")

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from glimpse.errors import Invalid
+from glimpse.keystone import own
 from services.api.identity.keystone.access_rules import AccessRule
 
 
@@ -44,7 +44,7 @@ def parsed(body: Any) -> Token:
 def _parsed(token: Mapping[str, Any]) -> Token:
     user, project = token["user"], token.get("project") or {}
     return Token(
-        expires_at=moment(token["expires_at"]),
+        expires_at=own.moment(token["expires_at"]),
         user=_text(user["id"]),
         user_domain=_id(user.get("domain")),
         project=project.get("id"),
@@ -56,12 +56,6 @@ def _parsed(token: Mapping[str, Any]) -> Token:
         services=frozenset(service.get("type") or "" for service in token.get("catalog") or ()),
         access_rules=_access_rules(token.get("application_credential") or {}),
     )
-
-
-def moment(text: str) -> float:
-    """Read a time as the identity service writes it; in seconds since the epoch."""
-    read = datetime.fromisoformat(text)
-    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
 def _access_rules(credential: Mapping[str, Any]) -> tuple[AccessRule, ...] | None:

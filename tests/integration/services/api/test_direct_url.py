@@ -42,6 +42,21 @@ async def test_where_it_is_wanted_everybody_who_sees_an_image_sees_where_its_byt
     assert changed.json["direct_url"] == f"file://{path}"
 
 
+@pytest.mark.rule("AC-90")
+async def test_an_operator_may_say_who_is_shown_it(settings: dict[str, Any], run: Any, tmp_path: Any) -> None:
+    (tmp_path / "policy.yaml").write_text("get_image_location: role:service or project_id:%(owner)s")
+    settings["images"] = {"show_direct_url": True}
+    settings["policy"] = {"file": str(tmp_path / "policy.yaml")}
+    async with run(settings) as api:
+        image = await api.person("p1").create_active(b"bytes", visibility="community")
+        assert "direct_url" in image
+        service = api.person("p3", roles="service,reader")
+        assert "direct_url" in await service.show(image["id"])
+        assert "direct_url" not in await api.person("p2").show(image["id"])
+        (listed,) = (await api.person("p2").get("/v2/images?visibility=community")).json["images"]
+        assert "direct_url" not in listed
+
+
 @pytest.mark.rule("IMG-174", "AC-94")
 async def test_an_image_without_bytes_has_none(open_api: Any) -> None:
     owner = open_api.person("p1")

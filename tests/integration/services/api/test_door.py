@@ -194,3 +194,24 @@ async def test_an_error_says_what_it_is_about(shared):
     ):
         answer = await person.ask(method, where, body, headers={"Accept": "application/json"})
         assert (answer.status, said in answer.json["message"]) == (status, True)
+
+
+@pytest.mark.rule("AC-70")
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("OPTIONS", "/v2/images", {"X-Openstack-Request-ID": "r" * 65}, 200),  # other origins, before all else
+        ("GET", "/healthcheck", {"Accept": "application/vnd.openstack.images-v9"}, 200),  # beside the whole of it
+        ("GET", "/v9/images", {"X-Openstack-Request-ID": "r" * 65}, 300),  # the version, before who asks
+        ("GET", "/v2/images", {"X-Openstack-Request-ID": "r" * 65}, 431),
+        ("GET", "/v2/images", {}, 401),  # who asks, before where to
+        ("GET", "/v2/nothing", {}, 401),
+        ("PROPFIND", "/v2/images", {}, 401),
+        ("GET", "/v2", {}, 401),
+    ],
+)
+async def test_what_is_looked_at_first(shared, method, path, headers, status):
+    nobody = shared.person()
+    nobody.headers.clear()
+    answer = await nobody.ask(method, path, headers={"Origin": "https://page.test", **headers})
+    assert answer.status == status

@@ -210,6 +210,16 @@ def test_the_database_is_one_of_its_own_on_the_same_server(connection: str, dsn:
     assert any("do not come along" in note.text for note in outcome.notes)
 
 
+@pytest.mark.rule("IMG-19")
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_limits_are_asked_for_where_they_were_if_it_is_known_how(is_asked: bool, said) -> None:
+    token = "auth_url = http://id\nusername = glance\npassword = p" if is_asked else ""
+    text = f"[DEFAULT]\nuse_keystone_limits = true\nuser_storage_quota = 5GB\n[keystone_authtoken]\n{token}\n"
+    loaded, outcome = said(f"{text}[paste_deploy]\nflavor = keystone\n")
+    assert (loaded.limits.enabled, loaded.images.user_storage_bytes) == (is_asked, 0)
+    assert "use_keystone_limits" in notes(outcome, Kind.OTHERWISE if is_asked else Kind.FIRST)
+
+
 def test_steps_of_a_pipeline_that_are_settings_here(said) -> None:
     pipeline = "[pipeline:glance-api-mine]\npipeline = cors gzip context rootapp\n"
     conf = "[paste_deploy]\nflavor = mine\n[oslo_middleware]\nenable_proxy_headers_parsing = true\n"

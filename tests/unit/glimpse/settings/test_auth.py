@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from glimpse.settings import Auth
+from glimpse.settings import Auth, Settings
 
 URL = {"keystone_url": "http://127.0.0.1:5000/v3"}
 USER = {"keystone_username": "glimpse", "keystone_password": "p"}
@@ -47,3 +47,12 @@ def test_what_the_other_modes_need_is_said(told, missing):
     with pytest.raises(ValidationError) as refused:
         Auth.model_validate(told)
     assert missing in str(refused.value)
+
+
+@pytest.mark.rule("IMG-19")
+def test_limits_that_are_kept_elsewhere_must_be_to_be_asked_for():
+    kept = {"enabled": True, "source": "keystone"}
+    assert Settings.model_validate({"limits": kept, "auth": URL | USER}).limits.source == "keystone"
+    assert Settings.model_validate({"limits": kept | {"enabled": False}}).limits.source == "keystone"
+    with pytest.raises(ValidationError, match=r"limits\.source is keystone, which needs, in \[auth\], keystone_url"):
+        Settings.model_validate({"limits": kept})

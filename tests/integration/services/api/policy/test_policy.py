@@ -276,3 +276,35 @@ async def test_which_refusal_of_a_change_comes_first(shared, images, name, visib
     answer = await caller(shared, name).patch(images[visibility], {"op": "replace", "path": path, "value": value})
     assert answer.status == status
     assert said in answer.content
+
+
+EMPTY = {"op": "replace", "path": "/locations", "value": []}
+OTHER = {"op": "replace", "path": "/locations", "value": [{"url": "http://x.test/disk", "metadata": {}}]}
+ONE_MORE = {"op": "add", "path": "/locations/-", "value": {"url": "http://x.test/disk", "metadata": {}}}
+ONE_LESS = {"op": "remove", "path": "/locations/0"}
+
+
+@pytest.mark.rule("AC-91", "AC-93")
+@pytest.mark.parametrize(
+    ("roles", "project", "change", "status", "said"),
+    [
+        ("reader", "p1", EMPTY, 403, "Cannot set locations to empty list."),  # before any rule
+        ("reader", "p2", EMPTY, 403, "Cannot set locations to empty list."),
+        ("reader", "p1", OTHER, 403, "set_image_location"),
+        ("reader", "p1", ONE_MORE, 403, "set_image_location"),
+        ("member,reader", "p1", ONE_LESS, 403, "delete_image_location"),  # administrators alone
+        ("reader", "p2", OTHER, 403, "set_image_location"),
+        ("nothing", "p2", OTHER, 404, "could not be found"),
+        ("member,reader", "p1", OTHER, 403, "if locations are invisible"),
+        ("member,reader", "p1", ONE_MORE, 403, "if locations are invisible"),
+        ("admin,member,reader", "p1", ONE_LESS, 403, "if locations are invisible"),
+        ("admin,member,reader", "p1", OTHER, 403, "if locations are invisible"),
+    ],
+)
+async def test_nobody_puts_other_bytes_behind_an_image_and_rules_say_so_first(
+    shared, images, roles, project, change, status, said
+):
+    image_id = images["public"]
+    answer = await shared.person(project, roles=roles).patch(image_id, change)
+    assert (answer.status, said in answer.content.decode()) == (status, True)
+    assert "locations" not in await shared.admin.show(image_id)

@@ -268,6 +268,8 @@ async def test_a_protected_property_stops_no_delete_and_comes_back_with_the_imag
     owner = api.person("p1")
     assert (await owner.upload(image, b"bytes")).status == 204
     assert (await owner.ask("DELETE", f"/v2/images/{image}")).status == 204
+    listed = (await api.person("p1", roles="admin,reader,member,nothing").get("/v2/images/deleted")).json["images"]
+    assert [properties(each) for each in listed if each["id"] == image] == [SEEN | {"secret_a": "1"}]
     assert (await api.admin.ask("POST", f"/v2/images/{image}/actions/restore")).status == 202
     async with scrubber.opened(api.ports.settings, asyncio.Event()) as ports:
         assert await restore.give_back(ports, image)

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from glimpse import settings
 from glimpse.errors import Unavailable
-from services.api.identity.keystone import tokens
 
 LAST_PART = 0.1
 """How much of its life is left when a new one is asked for."""
@@ -24,6 +24,8 @@ class Grant:
     endpoint: str
     due_at: float
     ends_at: float
+    services: Mapping[str, str] = field(default_factory=dict)
+    """The ids of the services in its catalogue, by their types."""
 
     def __repr__(self) -> str:
         return "Grant(...)"  # whoever has it can do what we can
@@ -63,15 +65,22 @@ def granted(text: str | None, body: Any, asked_at: float, rules: settings.Auth) 
     """Read the token that we are given when we asked at a time of the monotonic clock. Raises Unavailable."""
     try:
         token = body["token"]
-        life = tokens.moment(token["expires_at"]) - tokens.moment(token["issued_at"])  # by its clock, not by ours
+        life = moment(token["expires_at"]) - moment(token["issued_at"])  # by its clock, not by ours
         found = _endpoint(token.get("catalog") or (), rules)
+        services = {service["type"]: service["id"] for service in token.get("catalog") or () if "id" in service}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Unavailable("it answers in a way that is not understood when we ask for a token of our own") from None
     if not text:
         raise Unavailable("it gives us no token of our own")
     life -= WHOLE_SECONDS
     endpoint = versioned(found or rules.keystone_url or "")
-    return Grant(text, endpoint, due_at=asked_at + life * (1 - LAST_PART), ends_at=asked_at + life)
+    return Grant(text, endpoint, asked_at + life * (1 - LAST_PART), asked_at + life, services)
+
+
+def moment(text: str) -> float:
+    """Read a time as the identity service writes it; in seconds since the epoch."""
+    read = datetime.fromisoformat(text)
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
 def versioned(url: str) -> str:

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from glimpse.errors import Unavailable
+from glimpse.keystone import own
 from glimpse.settings import Auth
-from services.api.identity.keystone import own
 
 
 def rules(**more):
@@ -79,3 +79,7 @@ def test_it_is_renewed_before_it_ends():
 def test_an_answer_that_is_not_understood_is_none(body):
     with pytest.raises(Unavailable, match="not understood"):
         own.granted("t", body, 0, rules())
+
+
+def test_a_time_without_a_zone_is_in_utc():
+    assert own.moment("2026-01-02T03:04:05") == own.moment("2026-01-02T04:04:05+01:00")
