@@ -48,12 +48,12 @@ def _image(ports: Ports, seen: Seen) -> dict[str, Any]:
     return shown
 
 
-def deleted(seen: Seen) -> dict[str, Any]:
+def deleted(ports: Ports, seen: Seen) -> dict[str, Any]:
     """Show a deleted image: what it was, since when it is gone, and until when it can be restored (IMG-742)."""
     image = seen.image
     waits = image.status is Status.PENDING_DELETE and image.purge_started_at is None
     until = image.purge_after if waits and image.restore_requested_at is None else None
-    shown = document(image)
+    shown = _image(ports, seen)
     for link in ("self", "file", "schema"):  # nobody would find anything there
         del shown[link]
     return shown | {

@@ -49,7 +49,7 @@ async def list_deleted(call: Call) -> web.Response:
     query = links.query_of(call.request)
     page = await deleted.page(call.ports, call.caller, deleted_filters.wanted(query, call.ports.settings.api))
     content = {
-        "images": [view.deleted(seen) for seen in page.seen],
+        "images": [view.deleted(call.ports, seen) for seen in page.seen],
         "first": links.page("/v2/images/deleted", query, None),
     }
     if page.last is not None:
