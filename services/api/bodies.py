@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from glimpse.errors import Invalid, TimedOut, TooLarge, Unavailable, WrongMediaType
+from glimpse.errors import Invalid, TimedOut, TooLarge, WrongMediaType
 from services.api import limits
 
 OCTETS = "application/octet-stream"
@@ -71,8 +71,8 @@ def require_octets(request: web.BaseRequest) -> None:
 async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     """Yield a body as it arrives; only now is a client that waits for leave told to go on.
 
-    Raises TimedOut when nothing comes for too long, Unavailable when the connection breaks, Invalid for a body that
-    ends too soon, or is not framed as HTTP has it.
+    Raises TimedOut when nothing comes for too long, Invalid for a body that ends too soon, if only because its client
+    went (nobody hears of it then, but it is no failure of ours), or is not framed as HTTP has it.
     """
     if waits_for_leave(request) and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -81,7 +81,7 @@ async def chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
         while chunk := await _next(request):
             yield chunk
     except ConnectionError as error:
-        raise Unavailable("the connection broke before all bytes had arrived") from error
+        raise Invalid("the connection broke before all bytes had arrived") from error
     except web.RequestPayloadError as error:
         raise Invalid(str(error)) from error
     except HttpProcessingError as error:

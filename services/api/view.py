@@ -53,9 +53,7 @@ def deleted(ports: Ports, seen: Seen) -> dict[str, Any]:
     image = seen.image
     waits = image.status is Status.PENDING_DELETE and image.purge_started_at is None
     until = image.purge_after if waits and image.restore_requested_at is None else None
-    shown = document(image)
-    for name in ports.protections.hidden(seen.caller, image.properties):  # as everywhere (AC-53)
-        shown.pop(name, None)
+    shown = _image(ports, seen)
     for link in ("self", "file", "schema"):  # nobody would find anything there
         del shown[link]
     return shown | {

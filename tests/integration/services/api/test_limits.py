@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import uuid
 
 import pytest
@@ -144,6 +145,32 @@ async def test_staged_bytes_have_a_limit_until_they_are_imported(limited, announ
         assert (await owner.stage(await a_queued(owner), b"x")).status == 413  # what is being imported counts
         assert (await owner.ask("DELETE", f"/v2/images/{first}")).status == 204
         assert (await owner.stage(await a_queued(owner), b"x")).status == 204
+
+
+@pytest.mark.rule("IMG-639", "IMG-740")
+async def test_a_hundred_at_once_never_stage_one_byte_too_many_and_all_that_fit_get_in(limited):
+    async def pieces(size):
+        for begin in range(0, size, 20_000):
+            yield bytes(min(20_000, size - begin))
+            await asyncio.sleep(0)
+
+    async def staged(owner, sizes):
+        ids = [await a_queued(owner) for _ in sizes]
+        answers = await asyncio.gather(
+            *(owner.stage(image_id, pieces(size)) for image_id, size in zip(ids, sizes, strict=True))
+        )
+        return [size if answer.status == 204 else 0 for answer, size in zip(answers, sizes, strict=True)]
+
+    dice = random.Random(7)
+    many, fitting = [dice.randrange(1, 40_000) for _ in range(100)], [MIB // 32] * 32
+    assert sum(many) > MIB
+    async with limited(image_stage_total_mib=1) as (api, owner):
+        got_in = await staged(owner, many)
+        async with api.ports.database.reading() as reader:
+            kept = await reader.fetchval("SELECT sum(size) FROM blobs WHERE state = 'stored'")
+        assert MIB / 2 < sum(got_in) == kept <= MIB
+        await api.execute("UPDATE images SET owner = 'p2'")
+        assert await staged(owner, fitting) == fitting
 
 
 @pytest.mark.rule("IMG-640", "IMG-406")

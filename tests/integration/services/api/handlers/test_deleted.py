@@ -111,6 +111,25 @@ async def test_whom_a_policy_lets_restore_sees_what_the_project_had(settings, ru
         assert set(await ids(api.admin)) == {mine, theirs}
 
 
+@pytest.mark.rule("IMG-742", "IMG-152")
+async def test_what_may_not_be_read_is_not_to_be_read_here_either(settings, run, tmp_path):
+    rules, protections = tmp_path / "policy.yaml", tmp_path / "protections.conf"
+    rules.write_text('restore_image: "role:member"\n')
+    protections.write_text(
+        "".join(
+            f"[{pattern}]\n" + "".join(f"{action} = {roles}\n" for action in ("create", "read", "update", "delete"))
+            for pattern, roles in (("^secret_", "admin"), (".*", "@"))
+        )
+    )
+    settings["policy"] = {"file": str(rules), "property_protection_file": str(protections)}
+    async with run(settings) as api:
+        image = await api.admin.create_active(owner="p1", secret_a="1", open_a="2")
+        await delete(api.admin, image)
+        for person, known in ((api.person("p1"), {"open_a"}), (api.admin, {"open_a", "secret_a"})):
+            (shown,) = (await listed(person))["images"]
+            assert shown.keys() & {"open_a", "secret_a"} == known
+
+
 async def test_the_command_line_lists_them(settings, run):
     settings["auth"] = {"mode": "none"}
     async with run(settings) as api:

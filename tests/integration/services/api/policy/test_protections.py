@@ -116,7 +116,7 @@ def reserved(answer, name):
     return f"Attribute '{name}' is reserved." in answer.content.decode()
 
 
-@pytest.mark.rule("AC-50", "AC-51", "AC-52", "AC-53")
+@pytest.mark.rule("AC-50", "AC-51", "AC-52", "AC-53", "IMG-31", "IMG-152")
 @pytest.mark.parametrize(
     ("name", "roles", "is_made"),
     [
@@ -171,7 +171,7 @@ def properties(image):
     return {name: image[name] for name in (*SEEN, "secret_a") if name in image}
 
 
-@pytest.mark.rule("AC-53")
+@pytest.mark.rule("AC-53", "IMG-152")
 async def test_what_may_not_be_read_is_not_shown_anywhere(api, image):
     owner = api.person("p1")
     assert properties(await owner.show(image)) == SEEN
