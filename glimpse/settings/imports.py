@@ -6,8 +6,12 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from yarl import URL
 
+from glimpse.image import ImageRow
 from glimpse.settings.section import AbsolutePath, Section
+from schemas.images import NEVER_CREATED, is_reserved
 from schemas.vocabulary import ImportMethod
+
+Plugin = Literal["decompression", "conversion", "inject_metadata"]
 
 
 class Import(Section):
@@ -19,6 +23,17 @@ class Import(Section):
     )
     convert_to: Literal["raw", "qcow2", "vmdk"] | None = Field(
         None, description="Images that are imported become this disk format; unset leaves them as they came."
+    )
+    plugins: tuple[Plugin, ...] = Field(
+        (),
+        description="What is done to images that are imported, in this order (OP-35); conversion is last where "
+        "only convert_to asks for it.",
+    )
+    inject: dict[str, str] = Field(
+        default_factory=dict, description="Properties that inject_metadata gives to imported images (OP-37)."
+    )
+    inject_not_for_roles: tuple[str, ...] = Field(
+        ("admin",), description="Whoever has one of these roles gets none of them (OP-37)."
     )
     vmdk_types: tuple[Literal["streamOptimized", "monolithicSparse"], ...] = Field(
         ("streamOptimized", "monolithicSparse"), description="Kinds of vmdk that are converted; empty is none (OP-145)."
@@ -80,6 +95,33 @@ class Import(Section):
                     f"disallowed_{kind} would mean nothing beside allowed_{kind}: leave one of them empty (OP-31)"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _plugins_can_do_their_work(self) -> Self:
+        plugins = self.plugins
+        if len(set(plugins)) < len(plugins):
+            raise ValueError("plugins names one of them twice")
+        if "conversion" in plugins and self.convert_to is None:
+            raise ValueError("plugins has conversion, so convert_to has to say to which format")
+        if [each for each in plugins if each != "inject_metadata"] == ["conversion", "decompression"]:
+            raise ValueError("plugins has to name decompression before conversion (OP-35)")
+        if self.inject and "inject_metadata" not in plugins:
+            raise ValueError("inject means nothing unless plugins names inject_metadata")
+        return self
+
+    @field_validator("inject")
+    @classmethod
+    def _are_properties_of_users(cls, inject: dict[str, str]) -> dict[str, str]:
+        for name in inject:
+            if is_reserved(name) or name in NEVER_CREATED or name in ImageRow.__dataclass_fields__:
+                raise ValueError(f"{name} is no property that somebody gives to an image (OP-37)")
+        return inject
+
+    @property
+    def plugin_order(self) -> tuple[Plugin, ...]:
+        """What is done, in order."""
+        implied = self.convert_to is not None and "conversion" not in self.plugins
+        return (*self.plugins, "conversion") if implied else self.plugins
 
 
 def _host(text: str) -> str:

@@ -99,6 +99,6 @@ def _measure(ports: Ports, job: Job) -> Measure:
         (ports.settings.images.hashing_algorithm,),
         limit=ports.settings.images.size_cap_bytes,
         expected_size=job.opened().size,
-        expected_digests={} if job.received else expected,
+        expected_digests={} if job.arriving else expected,
         inspector=inspector,
     )
