@@ -40,7 +40,14 @@ def _methods(conf: Conf, outcome: Outcome) -> list[str]:
         return list(DONE_HERE)
     outcome.put("import.methods", [each for each in methods if each in DONE_HERE], "enabled_import_methods")
     for method in methods:
-        if method not in DONE_HERE:
+        if method == ImportMethod.GLANCE_DOWNLOAD:
+            outcome.note(
+                Kind.FIRST,
+                f"enabled_import_methods: {method}",
+                "was left out: it needs import.sealing_key, which `glimpse config sealing-keys` makes, and "
+                "import.glance_regions for regions at private addresses",
+            )
+        elif method not in DONE_HERE:
             outcome.note(Kind.MISSING, f"enabled_import_methods: {method}", "is no method here, and not offered")
     return methods
 

@@ -3,9 +3,11 @@
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from yarl import URL
 
+from glimpse import sealed
+from glimpse.errors import Invalid
 from glimpse.image import ImageRow
 from glimpse.settings.section import AbsolutePath, Section
 from schemas.images import NEVER_CREATED, is_reserved
@@ -51,6 +53,18 @@ class Import(Section):
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
         (), description="Networks that web-download may reach though they are private, loopback or link-local."
     )
+    disallowed_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="Networks that web-download may not reach, public or allowed as they may be."
+    )
+    proxy: SecretStr | None = Field(
+        None,
+        description="http://host:port of a proxy that web-downloads go through. It connects in our place, so it has to "
+        "refuse private addresses itself; proxies in the environment do not count.",
+    )
+    min_bytes_per_second: int = Field(
+        1000, ge=0, description="A web-download that is slower for slow_seconds is given up; 0 is never."
+    )
+    slow_seconds: float = Field(60, gt=0, description="Over how much waiting for a source its speed is judged.")
     max_redirects: int = Field(5, ge=0, description="Redirects that a web-download follows.")
     connect_timeout_seconds: float = Field(10, gt=0, description="How long a web-download waits for a connection.")
     read_timeout_seconds: float = Field(60, gt=0, description="How long a web-download waits for the next bytes.")
@@ -58,6 +72,23 @@ class Import(Section):
         24,
         ge=0,
         description="Hours that staged bytes stay after an import of them failed for good; 0 is not at all (IMG-721).",
+    )
+    glance_regions: dict[str, str] = Field(
+        default_factory=dict,
+        description="Image services of other regions, for glance-download: addresses by region, wherever they are. "
+        "What a caller's catalogue says comes first, and may go only where web-download may.",
+    )
+    glance_properties: tuple[str, ...] = Field(
+        ("hw_", "trait:", "os_distro", "os_secure_boot", "os_type"),
+        description="What the names of properties begin with that glance-download takes over (IMG-500).",
+    )
+    sealing_key: SecretStr | None = Field(
+        None,
+        description="With it importers read what callers entrust to a task, such as the token of a glance-download; "
+        "`glimpse config sealing-keys` makes one.",
+    )
+    sealing_public_key: str | None = Field(
+        None, description="With it APIs seal that; unset, it is made of sealing_key, which APIs then need to have."
     )
     scratch_dir: AbsolutePath | None = Field(
         None, description="Where conversions work; unset is below the system's temporary folder."
@@ -108,6 +139,40 @@ class Import(Section):
         if self.inject and "inject_metadata" not in plugins:
             raise ValueError("inject means nothing unless plugins names inject_metadata")
         return self
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, proxy: SecretStr | None) -> SecretStr | None:
+        url = URL(proxy.get_secret_value()) if proxy is not None else None
+        if url is not None and (url.scheme != "http" or not url.host or url.path not in ("", "/")):
+            raise ValueError("a proxy is written as http://host:port")
+        return proxy
+
+    @field_validator("sealing_key", "sealing_public_key")
+    @classmethod
+    def _are_keys(cls, key: SecretStr | str | None) -> SecretStr | str | None:
+        if key is not None:
+            try:
+                sealed.read_key(key.get_secret_value() if isinstance(key, SecretStr) else key)
+            except Invalid as error:
+                raise ValueError(error.message) from None
+        return key
+
+    @model_validator(mode="after")
+    def _tokens_can_be_sealed(self) -> Self:
+        if ImportMethod.GLANCE_DOWNLOAD in self.methods and self.public_key is None:
+            raise ValueError(
+                "methods has glance-download, so callers' tokens have to be kept: set sealing_key, "
+                "which `glimpse config sealing-keys` makes"
+            )
+        return self
+
+    @property
+    def public_key(self) -> str | None:
+        """The key that seals; None where nothing can be sealed."""
+        if self.sealing_public_key is not None or self.sealing_key is None:
+            return self.sealing_public_key
+        return sealed.public_key_of(self.sealing_key.get_secret_value())
 
     @field_validator("inject")
     @classmethod

@@ -90,6 +90,17 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """What another image service says of an image, as far as it is taken over."""
+
+    disk_format: str
+    container_format: str
+    properties: dict[str, str]
+    digests: dict[str, str]
+    """What the bytes hash to, by algorithm."""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Bytes that can be read once."""
 
@@ -97,6 +108,8 @@ class Source:
     size: int | None
     path: Path | None = None
     """The file that they are in, when they are in one."""
+    described: Described | None = None
+    """How they are described where they come from."""
 
 
 @dataclass(slots=True)
@@ -172,9 +185,16 @@ class Job:
     """What looks at the bytes as they come, when they are not stored like that."""
     arrived_as: str | None = None
     """What they came as: a disk format, or a way to compress."""
+    promised_digests: dict[str, str] = field(default_factory=dict)
+    """What the source says that its bytes hash to."""
     properties: dict[str, str] = field(default_factory=dict)
     """What the image gets besides its bytes."""
     kept: Kept | None = None
+
+    @property
+    def expected_digests(self) -> dict[str, str]:
+        """What the bytes as they come must hash to, by algorithm; the caller has the last word."""
+        return {**self.promised_digests, **self.task.expected_digests}
 
     @property
     def received(self) -> Measured | None:

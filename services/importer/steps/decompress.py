@@ -31,7 +31,7 @@ async def decompress(ports: Ports, job: Job) -> Job:
         (ports.settings.images.hashing_algorithm,),
         limit=ports.settings.images.size_cap_bytes,
         expected_size=source.size,
-        expected_digests=job.task.expected_digests,
+        expected_digests=job.expected_digests,
     )
     expanded = _expanded(name, arriving.passing(chunks))
     return replace(

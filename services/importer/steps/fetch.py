@@ -39,7 +39,7 @@ async def fetch(ports: Ports, job: Job) -> Job:
         (ports.settings.images.hashing_algorithm,),
         limit=ports.settings.images.size_cap_bytes,
         expected_size=source.size,
-        expected_digests={} if job.arriving else job.task.expected_digests,
+        expected_digests={} if job.arriving else job.expected_digests,
         inspector=inspect.Inspector(job.disk_format),
     )
     passing = measure.passing(job.progress.counting(source.chunks))
