@@ -26,7 +26,7 @@ def read_key(text: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise Invalid("a key for sealing is 32 bytes in base64, as `glimpse config sealing-keys` makes them")
+        raise Invalid("a key for sealing is 32 bytes in base64, as `glimpse config seal` makes them")
     return key
 
 

@@ -49,8 +49,8 @@ def check(as_json: AsJson = False, config: settled.Config = None, overrides: set
         raise typer.Exit(1)
 
 
-@app.command(name="sealing-keys")
-def sealing_keys() -> None:
+@app.command(name="seal")
+def seal() -> None:
     """Make keys for import.sealing_key, which importers need, and import.sealing_public_key, which APIs need."""
     from glimpse import sealed
 

@@ -44,7 +44,7 @@ def _methods(conf: Conf, outcome: Outcome) -> list[str]:
             outcome.note(
                 Kind.FIRST,
                 f"enabled_import_methods: {method}",
-                "was left out: it needs import.sealing_key, which `glimpse config sealing-keys` makes, and "
+                "was left out: it needs import.sealing_key, which `glimpse config seal` makes, and "
                 "import.glance_regions for regions at private addresses",
             )
         elif method not in DONE_HERE:

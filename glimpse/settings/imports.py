@@ -85,10 +85,16 @@ class Import(Section):
     sealing_key: SecretStr | None = Field(
         None,
         description="With it importers read what callers entrust to a task, such as the token of a glance-download; "
-        "`glimpse config sealing-keys` makes one.",
+        "`glimpse config seal` makes one.",
     )
     sealing_public_key: str | None = Field(
         None, description="With it APIs seal that; unset, it is made of sealing_key, which APIs then need to have."
+    )
+    rehash_missing: bool = Field(
+        True, description="Hash images in the background that have bytes and no multihash (OP-54)."
+    )
+    rehash_bytes_per_second: int = Field(
+        64 * 1024**2, ge=0, description="How much one importer reads at most to hash again; 0 is no limit."
     )
     scratch_dir: AbsolutePath | None = Field(
         None, description="Where conversions work; unset is below the system's temporary folder."
@@ -163,7 +169,7 @@ class Import(Section):
         if ImportMethod.GLANCE_DOWNLOAD in self.methods and self.public_key is None:
             raise ValueError(
                 "methods has glance-download, so callers' tokens have to be kept: set sealing_key, "
-                "which `glimpse config sealing-keys` makes"
+                "which `glimpse config seal` makes"
             )
         return self
 
