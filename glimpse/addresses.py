@@ -5,7 +5,8 @@ the connection, so that a name which changes its mind in between gains nothing.
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from yarl import URL
 
@@ -54,14 +55,16 @@ def check_address(address: str, rules: settings.Import) -> None:
     except ValueError:
         raise Forbidden(f"{address} is no address") from None
     inner = _reached(outer)
-    if any(
-        each.version == network.version and each in network
-        for network in rules.allowed_networks
-        for each in (outer, inner)
-    ):
+    if _is_in(rules.disallowed_networks, outer, inner):
+        raise Forbidden(f"{address} is in a network that images are not fetched from")
+    if _is_in(rules.allowed_networks, outer, inner):
         return
     if not all(_is_public(each) for each in (inner, outer) if each is inner or each.version == inner.version):
         raise Forbidden(f"{address} is no public address, and images are fetched from public ones only")
+
+
+def _is_in(networks: Iterable[IPv4Network | IPv6Network], *either: IPv4Address | IPv6Address) -> bool:
+    return any(each.version == network.version and each in network for network in networks for each in either)
 
 
 def _check_host(host: str, rules: settings.Import) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from glimpse.commands import config, db, doctor, events, image, metadefs, policy, scrubber, serve, token, up
+from glimpse.commands import config, db, doctor, events, hashing, image, metadefs, policy, scrubber, serve, token, up
 
 INTERRUPTED = 130
 
@@ -18,6 +18,8 @@ app.command()(serve.scrubber)
 app.command()(scrubber.restore)
 app.command()(scrubber.scrub)
 app.command()(scrubber.orphans)
+app.command()(hashing.rehash)
+app.command()(hashing.verify)
 app.command()(doctor.doctor)
 app.command()(token.token)
 app.add_typer(config.app, name="config")

@@ -202,6 +202,20 @@ class QuotaExceeded(Event):
     reason: str = Field(description="What was answered.")
 
 
+class ImageHashed(ImageEvent):
+    """Told by the importer: bytes were hashed that were not, or with another algorithm."""
+
+    name: ClassVar[str] = "image.hashed"
+
+
+class CorruptionDetected(Event):
+    """Told by the importer: a copy is not what is recorded of it. Nothing was changed; other copies may be whole."""
+
+    name: ClassVar[str] = "image.corruption.detected"
+    store: str = Field(description="The store that holds the copy.")
+    reason: str
+
+
 class ImageState(BaseModel):
     """No fact, but what facts have led to: an image as it is now. The last one of an image is kept for ever."""
 

@@ -49,6 +49,16 @@ def check(as_json: AsJson = False, config: settled.Config = None, overrides: set
         raise typer.Exit(1)
 
 
+@app.command(name="seal")
+def seal() -> None:
+    """Make keys for import.sealing_key, which importers need, and import.sealing_public_key, which APIs need."""
+    from glimpse import sealed
+
+    private = sealed.new_private_key()
+    print(f'[import]\nsealing_key = "{private}"  # importers alone')
+    print(f'sealing_public_key = "{sealed.public_key_of(private)}"  # APIs')
+
+
 def _obstacles(configured: Settings) -> Iterator[str]:
     """Say what would keep the services of this machine from their work."""
     from glimpse.stores import catalog, filesystem

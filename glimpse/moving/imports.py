@@ -5,12 +5,19 @@ from ipaddress import ip_address
 from glimpse.moving.conf import Conf, Option
 from glimpse.moving.options import number
 from glimpse.moving.outcome import Kind, Outcome
+from schemas.images import is_reserved
 from schemas.vocabulary import ImportMethod
 
 DONE_HERE = (ImportMethod.GLANCE_DIRECT, ImportMethod.WEB_DOWNLOAD, ImportMethod.COPY_IMAGE)
 FILTER = "import_filtering_opts"
 PLUGINS = Option("image_import_opts", "image_import_plugins")
 CONVERSION = "image_conversion"
+INJECTION = "inject_metadata_properties"
+OURS = {
+    "image_decompression": "decompression",
+    "image_conversion": "conversion",
+    "inject_image_metadata": "inject_metadata",
+}
 VMDK_TYPES = ("streamOptimized", "monolithicSparse")
 PRIVATE = (
     "what resolves to a private, loopback or link-local address is refused, on every redirect too, "
@@ -33,13 +40,20 @@ def _methods(conf: Conf, outcome: Outcome) -> list[str]:
         return list(DONE_HERE)
     outcome.put("import.methods", [each for each in methods if each in DONE_HERE], "enabled_import_methods")
     for method in methods:
-        if method not in DONE_HERE:
+        if method == ImportMethod.GLANCE_DOWNLOAD:
+            outcome.note(
+                Kind.FIRST,
+                f"enabled_import_methods: {method}",
+                "was left out: it needs import.sealing_key, which `glimpse config seal` makes, and "
+                "import.glance_regions for regions at private addresses",
+            )
+        elif method not in DONE_HERE:
             outcome.note(Kind.MISSING, f"enabled_import_methods: {method}", "is no method here, and not offered")
     return methods
 
 
 def _plugins(conf: Conf, outcome: Outcome) -> None:
-    """Conversion has a setting; for the others the report says that their work is not done (OP-35)."""
+    """The reference's plugins have settings here, in its order; no others are done (OP-35)."""
     plugins = conf.words(PLUGINS.name, PLUGINS.group) or []
     target = conf.text("output_format", CONVERSION)
     types = conf.words("vmdk_allowed_types", "image_format")
@@ -59,22 +73,41 @@ def _plugins(conf: Conf, outcome: Outcome) -> None:
                         f"{PLUGINS}: {plugin}",
                         "the digest of what was sent is kept beside that of what is stored; importers need qemu-img",
                     )
-            case "inject_image_metadata":
-                outcome.note(
-                    Kind.MISSING, f"{PLUGINS}: {plugin}", "imported images get no properties of the operator's"
-                )
-                conf.ask("inject", "inject_metadata_properties")
-                conf.ask("ignore_user_roles", "inject_metadata_properties")
+            case "inject_image_metadata" | "no_op":
+                pass
             case "image_decompression":
                 outcome.note(
-                    Kind.MISSING, f"{PLUGINS}: {plugin}", "compressed images are kept as they come, or refused"
+                    Kind.OTHERWISE,
+                    f"{PLUGINS}: {plugin}",
+                    "gzip, bzip2, xz, zstd and lz4 are expanded; zip and lha are kept as they come, or refused",
                 )
-            case "no_op":
-                pass
             case _:
                 outcome.note(
                     Kind.FIRST, f"{PLUGINS}: {plugin}", "there are no plugins of one's own; its work is not done"
                 )
+    converts = "convert_to" in outcome.tree.get("import", {})
+    ours = [OURS[plugin] for plugin in dict.fromkeys(plugins) if plugin in OURS]
+    if not converts and "conversion" in ours:
+        ours.remove("conversion")
+    if ours:
+        outcome.put("import.plugins", ours, PLUGINS)
+    if "inject_metadata" in ours:
+        _injected(conf, outcome)
+
+
+def _injected(conf: Conf, outcome: Outcome) -> None:
+    pairs = [pair.partition(":") for pair in conf.words("inject", INJECTION) or []]
+    given = {name.strip(" \"'"): value.strip(" \"'") for name, _colon, value in pairs}
+    outcome.put(
+        "import.inject",
+        {name: value for name, value in given.items() if not is_reserved(name)},
+        Option(INJECTION, "inject"),
+    )
+    for name in filter(is_reserved, given):
+        outcome.note(Kind.OTHERWISE, f"inject: {name}", "belongs to the service, and is given to no image")
+    roles = conf.words("ignore_user_roles", INJECTION)
+    if roles is not None:
+        outcome.put("import.inject_not_for_roles", list(roles), Option(INJECTION, "ignore_user_roles"))
 
 
 def _filter(conf: Conf, outcome: Outcome) -> None:

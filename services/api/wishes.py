@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from glimpse.errors import Conflict, Invalid
@@ -21,6 +21,10 @@ class Wish:
     all_stores_must_succeed: bool
     header_store: str | None
     body: dict[str, Any]
+    token: str | None = field(default=None, repr=False)
+    """What the caller was identified by, for what is done in the caller's name."""
+    catalogue: str | None = field(default=None, repr=False)
+    """What services the caller may use, as whoever identified the caller says."""
 
 
 FLAGS = {"all_stores": False, "all_stores_must_succeed": True}

@@ -21,6 +21,7 @@ from glimpse.reload import InForce
 from glimpse.settings import Settings
 from glimpse.stores import catalog
 from services.importer import jobs, reactions
+from services.importer.hashing import rehash
 from services.importer.ports import Ports, scratch_root
 from services.importer.scratch import Scratch
 
@@ -28,6 +29,7 @@ GROUP = "importer"
 """Under this name all importers read news."""
 
 SWEEP_SCRATCH = timedelta(hours=1)
+FILL_HASHES = timedelta(hours=1)
 
 
 def serve(in_force: InForce) -> None:
@@ -71,9 +73,12 @@ def loops(ports: Ports, in_force: InForce) -> dict[str, Loop]:
         return replace(ports, settings=in_force.settings)
 
     swept = Sweep("scratch", ports.scratch.sweep, SWEEP_SCRATCH)
+    unhashed = Sweep("unhashed", lambda: rehash.fill(now()), FILL_HASHES)
     heard = reactions.reactions(ports)
     return {
         "tasks": lambda stop: jobs.follow(now, stop),
         "news": lambda stop: consumer.follow(ports.database, ports.settings.bus, GROUP, heard, stop),
+        "hashing": lambda stop: rehash.follow(now, stop),
+        "unhashed": lambda stop: process.follow(unhashed, stop),
         "scratch": lambda stop: process.follow(swept, stop),
     }

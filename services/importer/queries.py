@@ -28,7 +28,7 @@ async def claim_due(tx: Transaction, worker: str, limit: int, lease: timedelta) 
           FROM due
          WHERE tasks.id = due.id
      RETURNING tasks.id, tasks.type, tasks.image_id, tasks.owner, tasks.user_id, tasks.request_id, tasks.input,
-               tasks.epoch, tasks.attempts, tasks.lease_owner, tasks.error_code, tasks.error_message
+               tasks.epoch, tasks.attempts, tasks.lease_owner, tasks.error_code, tasks.error_message, tasks.caller
         """,
         worker,
         limit,

@@ -10,7 +10,7 @@ from typing import Any
 
 from glimpse.database.pool import Actor
 from glimpse.image import ImageRow
-from glimpse.stores.measure import Measured
+from glimpse.stores.measure import Measure, Measured
 from schemas.vocabulary import ImportMethod, TaskType
 
 
@@ -31,6 +31,8 @@ class Task:
     error_code: str | None = None
     error_message: str | None = None
     """Why the try before this one failed."""
+    caller: dict[str, Any] | None = field(default=None, repr=False)
+    """Who asked, as far as the work needs it; gone when the task has ended."""
 
     def spelled_out(self, store: str) -> "Task":
         """Return a task of the older kind as the web-download that it asks for, into one store (IMG-726)."""
@@ -72,6 +74,11 @@ class Task:
         return {name: value.lower()} if value else {}
 
     @property
+    def roles(self) -> frozenset[str]:
+        """The roles of who asked, in lower case."""
+        return frozenset((self.caller or {}).get("roles") or ())
+
+    @property
     def keys_begin_with(self) -> str:
         """What the keys of every try of this task begin with."""
         return f"{self.image_id}/{self.id}."
@@ -83,6 +90,17 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """What another image service says of an image, as far as it is taken over."""
+
+    disk_format: str
+    container_format: str
+    properties: dict[str, str]
+    digests: dict[str, str]
+    """What the bytes hash to, by algorithm."""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Bytes that can be read once."""
 
@@ -90,6 +108,8 @@ class Source:
     size: int | None
     path: Path | None = None
     """The file that they are in, when they are in one."""
+    described: Described | None = None
+    """How they are described where they come from."""
 
 
 @dataclass(slots=True)
@@ -161,9 +181,25 @@ class Job:
     disk_format: str
     """The format of what `source` gives; a conversion changes both."""
     source: Source | None = None
-    received: Measured | None = None
-    """What the bytes were before their conversion; None when there is none."""
+    arriving: Measure | None = None
+    """What looks at the bytes as they come, when they are not stored like that."""
+    arrived_as: str | None = None
+    """What they came as: a disk format, or a way to compress."""
+    promised_digests: dict[str, str] = field(default_factory=dict)
+    """What the source says that its bytes hash to."""
+    properties: dict[str, str] = field(default_factory=dict)
+    """What the image gets besides its bytes."""
     kept: Kept | None = None
+
+    @property
+    def expected_digests(self) -> dict[str, str]:
+        """What the bytes as they come must hash to, by algorithm; the caller has the last word."""
+        return {**self.promised_digests, **self.task.expected_digests}
+
+    @property
+    def received(self) -> Measured | None:
+        """What the bytes were as they came; None when they are stored like that."""
+        return self.arriving.result() if self.arriving is not None else None
 
     def opened(self) -> Source:
         """Return where the bytes are."""

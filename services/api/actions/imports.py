@@ -13,7 +13,7 @@ from glimpse.image import ImageRow, document
 from glimpse.lifecycle import Mover
 from schemas.events import ImportRequested
 from schemas.vocabulary import ImportMethod, Status, TaskType
-from services.api import wishes
+from services.api import errands, wishes
 from services.api.actions import data, seeing
 from services.api.caller import Caller
 from services.api.policy.policy import Seen
@@ -49,7 +49,7 @@ async def request_import(ports: Ports, caller: Caller, image_id: str, wished: Wi
         for uri in wishes.uris(wished.body["method"]):
             addresses.check_uri(uri, ports.settings.import_)
         await _require_room(tx, ports, image, wished.method, len(stores))
-        await _write_down(tx, replace(seen, image=await _unlocked(tx, ports, image)), wished, stores)
+        await _write_down(tx, ports, replace(seen, image=await _unlocked(tx, ports, image)), wished, stores)
 
 
 async def _check_image(tx: Transaction, image: ImageRow, method: ImportMethod) -> None:
@@ -116,10 +116,11 @@ def _targets(ports: Ports, wished: Wish, image: ImageRow) -> list[str]:
     return [name for name in stores if name not in there]
 
 
-async def _write_down(tx: Transaction, seen: Seen, wished: Wish, stores: list[str]) -> None:
+async def _write_down(tx: Transaction, ports: Ports, seen: Seen, wished: Wish, stores: list[str]) -> None:
     task_id, image = str(uuid.uuid4()), seen.image
+    closed = errands.sealed_for(task_id, wished, ports.settings.import_)
     given = {"image_id": image.id, "import_req": wished.body, "backend": stores}
-    await tasks.insert(tx, task_id, TaskType.API_IMAGE_IMPORT, image.id, seen.caller, given)
+    await tasks.insert(tx, task_id, TaskType.API_IMAGE_IMPORT, image.id, seen.caller, given, closed)
     await begin(tx, image, task_id, wished.method, stores)
 
 

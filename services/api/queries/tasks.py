@@ -33,16 +33,23 @@ class TaskRow:
 
 
 async def insert(
-    tx: Transaction, task_id: str, kind: TaskType, image_id: str | None, caller: Caller, given: dict[str, Any] | None
+    tx: Transaction,
+    task_id: str,
+    kind: TaskType,
+    image_id: str | None,
+    caller: Caller,
+    given: dict[str, Any] | None,
+    sealed: str | None = None,
 ) -> TaskRow:
-    """Write a task down, due at once."""
+    """Write a task down, due at once; what is sealed is for the importer alone, and gone when the task has ended."""
     row = await tx.fetchrow(
         """
         WITH moment AS MATERIALIZED (
             SELECT clock_timestamp() AS now
         )
-        INSERT INTO tasks (id, type, image_id, owner, user_id, request_id, input, created_at, updated_at, run_at)
-        SELECT $1, $2, $3, $4, $5, $6, coalesce($7, 'null'::jsonb), moment.now, moment.now, moment.now
+        INSERT INTO tasks (id, type, image_id, owner, user_id, request_id, input, caller, created_at, updated_at,
+                           run_at)
+        SELECT $1, $2, $3, $4, $5, $6, coalesce($7, 'null'::jsonb), $8, moment.now, moment.now, moment.now
           FROM moment
      RETURNING id, type, status, owner, image_id, request_id, user_id, input, result, message, progress, error_code,
                error_message, created_at, updated_at, expires_at
@@ -54,6 +61,7 @@ async def insert(
         caller.user,
         caller.request_id,
         given,
+        {"roles": sorted(caller.roles)} | ({"sealed": sealed} if sealed else {}),
     )
     return _task(row)
 

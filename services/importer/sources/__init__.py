@@ -6,7 +6,7 @@ from typing import Protocol
 
 from schemas.vocabulary import ImportMethod
 from services.importer.ports import Ports
-from services.importer.sources import copy_image, staged, web_download
+from services.importer.sources import copy_image, glance_download, staged, web_download
 from services.importer.work import Source, Task
 
 
@@ -21,5 +21,6 @@ class OpenSource(Protocol):
 SOURCES: Mapping[ImportMethod, OpenSource] = {
     ImportMethod.GLANCE_DIRECT: staged.staged,
     ImportMethod.WEB_DOWNLOAD: web_download.web_download,
+    ImportMethod.GLANCE_DOWNLOAD: glance_download.glance_download,
     ImportMethod.COPY_IMAGE: copy_image.copy_image,
 }

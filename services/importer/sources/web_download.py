@@ -7,7 +7,9 @@ strong validator (RFC 9110, 13.1.5); else the whole try begins again.
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from ipaddress import ip_network
 from typing import Any
 
 import aiohttp
@@ -34,6 +36,7 @@ READ_SIZE = 256 * 1024
 RESUMES = 5
 """How often in a row a body may break off without one more byte."""
 RESUME_SECONDS = 0.5
+EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -41,10 +44,10 @@ CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 async def web_download(ports: Ports, task: Task) -> AsyncIterator[Source]:
     """Lend what a URI, or the first of its mirrors that answers, gives (IMG-728)."""
     rules = ports.settings.import_
-    guard = Guard(rules)
+    guard = Guard(as_connected(rules))
     cap = ports.settings.images.size_cap_bytes
     async with (
-        _session(guard, rules) as session,
+        opened(guard, rules) as session,
         contextlib.aclosing(await _first(session, guard, rules, task)) as download,
         contextlib.aclosing(download.chunks()) as chunks,
     ):
@@ -53,7 +56,15 @@ async def web_download(ports: Ports, task: Task) -> AsyncIterator[Source]:
         yield Source(chunks, download.total)
 
 
-def _session(guard: Guard, rules: settings.Import) -> aiohttp.ClientSession:
+def as_connected(rules: settings.Import) -> settings.Import:
+    """Return the rules for connections: with a proxy, that is all we connect to, and names are its to look up."""
+    if rules.proxy is None:
+        return rules
+    return rules.model_copy(update={"allowed_networks": EVERYWHERE, "disallowed_networks": ()})
+
+
+def opened(guard: Guard, rules: settings.Import) -> aiohttp.ClientSession:
+    """Return a session that reaches nothing that the guard does not let it reach."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(socket_factory=guard, limit=2),
         timeout=aiohttp.ClientTimeout(
@@ -75,14 +86,26 @@ async def _first(session: aiohttp.ClientSession, guard: Guard, rules: settings.I
     return await Download.begin(session, guard, rules, uris[-1])
 
 
+class Unauthorized(ImportFailure):
+    """The source does not take who asks, or wants to know."""
+
+
 class Download:
     """One body, over as many connections as it takes."""
 
-    def __init__(self, session: aiohttp.ClientSession, guard: Guard, rules: settings.Import, uri: str) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        guard: Guard,
+        rules: settings.Import,
+        uri: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._session = session
         self._guard = guard
         self._rules = rules
         self._uri = uri
+        self._headers = headers or {}
         self._response: aiohttp.ClientResponse | None = None
         self._validator: str | None = None
         self._seen = 0
@@ -90,10 +113,17 @@ class Download:
         """How many bytes the source says that it has."""
 
     @classmethod
-    async def begin(cls, session: aiohttp.ClientSession, guard: Guard, rules: settings.Import, uri: str) -> "Download":
-        """Ask for the whole of it. Raises ImportFailure."""
-        download = cls(session, guard, rules, uri)
-        response = await download._ask({})
+    async def begin(
+        cls,
+        session: aiohttp.ClientSession,
+        guard: Guard,
+        rules: settings.Import,
+        uri: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> "Download":
+        """Ask for the whole of it, with these header fields. Raises ImportFailure."""
+        download = cls(session, guard, rules, uri, headers)
+        response = await download.ask({})
         if response.status != 200:
             response.close()
             raise ImportFailure(SOURCE_REFUSED, f"the source answered {response.status} where 200 was expected")
@@ -114,7 +144,7 @@ class Download:
         while True:
             before = self._seen
             try:
-                async for chunk in self._body():
+                async for chunk in self._in_good_time(self._body()):
                     self._seen += len(chunk)
                     yield chunk
                 break
@@ -125,6 +155,24 @@ class Download:
             raise ImportFailure(
                 SOURCE_UNREACHABLE, f"the source sent {self._seen} of the {self.total} bytes it announced", passing=True
             )
+
+    async def _in_good_time(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield on what comes. Raises ImportFailure when too little does, for as long as we wait for it."""
+        waited, came = 0.0, 0
+        while True:
+            began = time.monotonic()
+            if (chunk := await anext(body, None)) is None:
+                return
+            waited, came = waited + time.monotonic() - began, came + len(chunk)
+            if waited >= self._rules.slow_seconds:
+                if came < self._rules.min_bytes_per_second * waited:
+                    raise ImportFailure(
+                        SOURCE_UNREACHABLE,
+                        f"the source sends fewer than {self._rules.min_bytes_per_second} bytes a second",
+                        passing=True,
+                    )
+                waited, came = 0.0, 0
+            yield chunk
 
     def _body(self) -> AsyncIterator[bytes]:
         assert self._response is not None, "the body is asked for first"
@@ -138,7 +186,7 @@ class Download:
         for again in range(fruitless, RESUMES + 1):
             await asyncio.sleep(RESUME_SECONDS * again)
             try:
-                response = await self._ask({"Range": f"bytes={self._seen}-", "If-Range": self._validator})
+                response = await self.ask({"Range": f"bytes={self._seen}-", "If-Range": self._validator})
             except ImportFailure as failure:
                 if not failure.passing or again == RESUMES:
                     raise
@@ -161,7 +209,7 @@ class Download:
             SOURCE_UNREACHABLE, f"the connection to the source broke after {self._seen}{of} bytes", passing=True
         )
 
-    async def _ask(self, headers: dict[str, str]) -> aiohttp.ClientResponse:
+    async def ask(self, headers: dict[str, str]) -> aiohttp.ClientResponse:
         """Send a request and follow where it leads. Raises ImportFailure for all that gives no bytes."""
         uri = self._uri
         for _hop in range(self._rules.max_redirects + 1):
@@ -181,8 +229,11 @@ class Download:
         except Invalid as error:
             raise ImportFailure(SOURCE_FORBIDDEN_ADDRESS, f"the source can not be fetched: {error.message}") from None
         self._guard.refused = None
+        proxy = self._rules.proxy.get_secret_value() if self._rules.proxy is not None else None
         try:
-            return await self._session.get(URL(uri), headers=headers, allow_redirects=False)
+            return await self._session.get(
+                URL(uri), headers={**self._headers, **headers}, allow_redirects=False, proxy=proxy
+            )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unanswered(error) from error
 
@@ -202,6 +253,8 @@ def _with_bytes(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
     response.close()
     if status in (200, 206):
         raise ImportFailure(SOURCE_REFUSED, f"the source sends its bytes encoded ({encoding}), though not asked to")
+    if status == 401:
+        raise Unauthorized(SOURCE_REFUSED, "the source wants to know who asks (it answered 401)")
     if status in MISSING:
         raise ImportFailure(SOURCE_NOT_FOUND, f"the source has no such file (it answered {status})")
     if status >= 500 or status in PASSING:

@@ -39,7 +39,7 @@ async def fetch(ports: Ports, job: Job) -> Job:
         (ports.settings.images.hashing_algorithm,),
         limit=ports.settings.images.size_cap_bytes,
         expected_size=source.size,
-        expected_digests=job.task.expected_digests,
+        expected_digests={} if job.arriving else job.expected_digests,
         inspector=inspect.Inspector(job.disk_format),
     )
     passing = measure.passing(job.progress.counting(source.chunks))
@@ -49,7 +49,12 @@ async def fetch(ports: Ports, job: Job) -> Job:
             pass
     received = measure.result()
     judge.judge(ports, job, received)
-    return replace(job, received=received, source=Source(source.chunks, received.size, path))
+    return replace(
+        job,
+        source=Source(source.chunks, received.size, path),
+        arriving=job.arriving or measure,
+        arrived_as=job.arrived_as or job.disk_format,
+    )
 
 
 async def _save(ports: Ports, job: Job, chunks: AsyncIterable[bytes]) -> Path:

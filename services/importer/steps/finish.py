@@ -51,7 +51,7 @@ async def _activated(tx: Transaction, image: ImageRow, job: Job, algorithm: str)
     if image.status is not Status.IMPORTING or kept is None:
         raise Conflict(f"the image is {image.status}, so nothing can be imported into it")
     measured = kept.measured
-    converted = job.received is not None
+    converted = job.disk_format != (job.image.disk_format or "raw")
     row = replace(
         image,
         size=measured.size,
@@ -59,8 +59,9 @@ async def _activated(tx: Transaction, image: ImageRow, job: Job, algorithm: str)
         checksum=measured.checksum,
         os_hash_algo=algorithm,
         os_hash_value=measured.digests[algorithm],
-        disk_format=job.disk_format if converted else image.disk_format,
-        container_format="bare" if converted else image.container_format,
+        disk_format=job.disk_format if converted else job.image.disk_format,
+        container_format="bare" if converted else job.image.container_format,
+        properties=image.properties | job.properties,
         stores=list(kept.blobs),
         staged_until=None,
         service_properties=_told(image, kept.failed) | _source(job, algorithm),
@@ -100,7 +101,7 @@ def _source(job: Job, algorithm: str) -> dict[str, str]:
         f"{SOURCE}hash_algo": algorithm,
         f"{SOURCE}hash_value": received.digests[algorithm],
         f"{SOURCE}size": str(received.size),
-        f"{SOURCE}format": job.image.disk_format or "",
+        f"{SOURCE}format": job.arrived_as or "",
     }
 
 

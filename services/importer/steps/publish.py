@@ -88,7 +88,7 @@ def _quotas(ports: Ports, job: Job) -> list[Quota]:
 
 
 def _measure(ports: Ports, job: Job) -> Measure:
-    expected, inspector = job.task.expected_digests, None
+    expected, inspector = job.expected_digests, None
     if _copies(job):  # these bytes were judged when they came; here they only have to be the same
         algorithm, value = job.image.os_hash_algo, job.image.os_hash_value
         expected = {algorithm: value} if algorithm and value else {}
@@ -99,6 +99,6 @@ def _measure(ports: Ports, job: Job) -> Measure:
         (ports.settings.images.hashing_algorithm,),
         limit=ports.settings.images.size_cap_bytes,
         expected_size=job.opened().size,
-        expected_digests={} if job.received else expected,
+        expected_digests={} if job.arriving else expected,
         inspector=inspector,
     )

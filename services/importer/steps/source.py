@@ -14,4 +14,15 @@ async def open_source(ports: Ports, job: Job) -> Job:
     opener = sources.SOURCES.get(job.task.method)
     if opener is None:
         raise ImportFailure(INTERNAL, f"this service does not know the method {job.task.method}")
-    return replace(job, source=await job.room.enter_async_context(opener(ports, job.task)))
+    source = await job.room.enter_async_context(opener(ports, job.task))
+    told = source.described
+    if told is None:
+        return replace(job, source=source)
+    return replace(
+        job,
+        source=source,
+        image=replace(job.image, disk_format=told.disk_format, container_format=told.container_format),
+        disk_format=told.disk_format,
+        promised_digests=told.digests,
+        properties=told.properties,
+    )

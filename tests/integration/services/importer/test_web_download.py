@@ -1,11 +1,14 @@
 """web-download, from a real server on the loopback interface."""
 
 import asyncio
+import contextlib
 import hashlib
+import ipaddress
 import itertools
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
 from services.importer.sources import web_download
 
@@ -227,3 +230,59 @@ async def test_a_mirror_helps_when_the_source_does_not_answer(house, noise, serv
     async with serve(answering(503)) as broken, serve(giving(noise)) as mirror:
         image, task = await fetched(house, broken, mirrors=[mirror])
     assert (image.status, task["attempts"]) == ("active", 1)
+
+
+async def test_the_first_mirror_that_answers_is_taken_and_each_is_checked_like_the_source(house, noise, serve):
+    asked = []
+
+    async def give(request):
+        asked.append(request.path)
+        return web.Response(body=noise)
+
+    async with serve(answering(404)) as missing, serve(give) as mirror:
+        image, _task = await fetched(house, missing, mirrors=["http://10.0.0.1/", mirror, f"{mirror}/second"])
+    assert (image.status, asked) == ("active", ["/disk"])
+
+
+@pytest.mark.rule("OP-23")
+async def test_a_source_that_drips_is_given_up(house, serve):
+    async def dripping(request):
+        response = web.StreamResponse(headers={"Content-Length": "1000000"})
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(b"x")
+                await asyncio.sleep(0.02)
+        return response
+
+    house = house.another(attempts=1, min_bytes_per_second=100_000, slow_seconds=0.3)
+    async with serve(dripping) as uri:
+        image, task = await fetched(house, uri)
+    assert (image.status, task["error_code"]) == ("queued", "source_unreachable")
+    assert "fewer than 100000 bytes a second" in task["message"]
+
+
+async def test_a_network_that_is_not_allowed_is_not_reached_though_another_list_has_it(house, noise, serve):
+    async with serve(giving(noise)) as uri:
+        house = house.another(disallowed_networks=(ipaddress.ip_network("127.0.0.0/8"),))
+        assert await failure(house, uri) == "source_forbidden_address"
+
+
+async def test_a_proxy_is_used_when_a_setting_names_one_and_never_because_the_environment_does(
+    house, noise, serve, monkeypatch
+):
+    asked = []
+
+    async def proxy(request):
+        asked.append(str(request.raw_path))
+        return web.Response(body=noise)
+
+    async with serve(proxy) as address, serve(giving(noise)) as uri:
+        address = address.removesuffix("/disk")
+        monkeypatch.setenv("http_proxy", address)
+        image, _task = await fetched(house, uri)
+        assert (image.status, asked) == ("active", [])
+        proxied = house.another(allowed_networks=(), proxy=SecretStr(address))
+        image, _task = await fetched(proxied, "http://images.example.test/disk")
+        assert (image.status, asked) == ("active", ["http://images.example.test/disk"])
+        assert await failure(proxied, "http://10.0.0.1/disk") == "source_forbidden_address"

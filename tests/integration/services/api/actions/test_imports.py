@@ -16,6 +16,7 @@ COPY = {"name": "copy-image"}
 @pytest.fixture
 def settings(settings):
     settings["import"]["methods"] = ["glance-direct", "web-download", "copy-image", "glance-download"]
+    settings["import"] |= {"sealing_key": "A" * 43 + "=", "glance_regions": {"r": "http://images.test"}}
     return settings
 
 

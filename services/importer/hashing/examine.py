@@ -1,0 +1,116 @@
+"""The copies of one image, read again and held against what is recorded; what is wrong is told, never overwritten."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from glimpse.database import blobs, images
+from glimpse.database.pool import Actor
+from glimpse.errors import NotFound
+from glimpse.image import ImageRow, changes, document
+from glimpse.stores.measure import Measure, Measured
+from schemas.events import CorruptionDetected, ImageHashed
+from schemas.vocabulary import Status
+from services.importer.hashing.pace import Pace
+from services.importer.ports import Ports
+
+ACTOR = Actor(service="importer")
+READABLE = (Status.ACTIVE, Status.DEACTIVATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Corruption:
+    """A copy that is not what the image says."""
+
+    image_id: str
+    store: str
+    reason: str
+
+
+async def examine(ports: Ports, image_id: str, algorithm: str | None, pace: Pace) -> list[Corruption]:
+    """Read every copy; tell of those that are not what is recorded, and with `algorithm` record what is not.
+
+    Raises StoreError when a store can not be read now. Nothing happens to an image that is gone, or has no bytes.
+    """
+    async with ports.database.reading() as reader:
+        image = await images.find(reader, image_id)
+        copies = await blobs.list_copies(reader, image_id)
+    if image is None or image.status not in READABLE or not copies:
+        return []
+    wanted = list(dict.fromkeys(each for each in (image.os_hash_algo, algorithm) if each))
+    measured = {store: await _measured(ports, store, key, wanted, pace) for store, key in copies.items()}
+    wrong = [
+        Corruption(image_id, store, reason)
+        for store, found in measured.items()
+        if (reason := _difference(image, found)) is not None
+    ]
+    whole = [found for found in measured.values() if found is not None]
+    if not wrong and any(found.digests != whole[0].digests for found in whole):
+        reason = "the copies in the stores of this image are not the same, and nothing says which of them is right"
+        wrong = [Corruption(image_id, store, reason) for store in measured]
+    if wrong:
+        await _tell(ports, image, copies, wrong)
+    elif algorithm is not None:
+        await _record(ports, image, algorithm, whole[0])
+    return wrong
+
+
+async def _measured(ports: Ports, store: str, key: str, algorithms: Sequence[str], pace: Pace) -> Measured | None:
+    """Read a copy to its end; None when its bytes are not there. Raises StoreError."""
+    measure = Measure(algorithms)
+    try:
+        chunks = ports.catalog.get(store).read(key)
+        passing = measure.passing(pace.keeping(chunks))
+        async with contextlib.aclosing(passing) as each:  # type: ignore[type-var]  # an async generator behind it
+            async for _chunk in each:
+                pass
+    except NotFound:
+        return None
+    return measure.result()
+
+
+def _difference(image: ImageRow, found: Measured | None) -> str | None:
+    """Say what is recorded otherwise; None when nothing is."""
+    if found is None:
+        return "its bytes are not there"
+    if image.size is not None and found.size != image.size:
+        return f"it has {found.size} bytes, but {image.size} are recorded"
+    recorded = {"md5": image.checksum}
+    if image.os_hash_algo:
+        recorded[image.os_hash_algo] = image.os_hash_value
+    for name, value in recorded.items():
+        if value is not None and found.digests[name] != value:
+            return f"its {name} is {found.digests[name]}, but {value} is recorded"
+    return None
+
+
+async def _tell(ports: Ports, image: ImageRow, copies: dict[str, str], wrong: Sequence[Corruption]) -> None:
+    """Tell of copies that are still what they were when they were read: one that was deleted meanwhile is none."""
+    async with ports.database.transaction(ACTOR) as tx:
+        still = await blobs.list_copies(tx, image.id)
+        for each in wrong:
+            if still.get(each.store) == copies[each.store]:
+                await tx.emit(CorruptionDetected(subject=image.id, store=each.store, reason=each.reason))
+
+
+async def _record(ports: Ports, image: ImageRow, algorithm: str, found: Measured) -> None:
+    """Fill in what is not recorded, or is with another algorithm; an image that changed meanwhile stays as it is."""
+    async with ports.database.transaction(ACTOR) as tx:
+        row = await images.find_locked(tx, image.id)
+        if row is None or row.status not in READABLE:
+            return
+        if (row.size, row.checksum, row.os_hash_value) != (image.size, image.checksum, image.os_hash_value):
+            return
+        hashed = replace(
+            row,
+            size=found.size,
+            checksum=found.checksum,
+            os_hash_algo=algorithm,
+            os_hash_value=found.digests[algorithm],
+        )
+        if hashed == row:
+            return
+        saved = await images.save(tx, hashed, quietly=True)  # nobody changed anything: it is known better now
+        await tx.emit(
+            ImageHashed(subject=row.id, version=saved.version, image=document(saved), previous=changes(row, saved))
+        )
