@@ -26,6 +26,7 @@ def test_who_has_the_private_key_opens_what_the_public_key_sealed():
         (KEY, "task 1", lambda text: "no base64!"),
         (KEY, "task 1", lambda text: ""),
     ],
+    ids=["another key", "the public key", "another task", "cut off", "another seal", "no base64", "nothing"],
 )
 def test_nobody_else_does_nor_for_anything_else(key, about, spoil):
     closed = sealed.seal(sealed.public_key_of(KEY), "task 1", "a secret")
