@@ -107,6 +107,9 @@ class _Serving:
             if task not in self._cut_off or request.writer.output_size:  # half an answer can not become another
                 raise
             answer = self._door.stopping(request)
+        finally:
+            assert isinstance(request.protocol, _Connection), "we make them"
+            request.protocol.body_is_read = False
         if self._draining:
             answer.force_close()
         return answer
@@ -153,7 +156,7 @@ class _Server(web.Server):
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
         assert isinstance(protocol, _Connection), "we make them"
-        protocol.body = payload
+        protocol.body, protocol.body_is_read = payload, True
         request = web.BaseRequest(message, payload, protocol, writer, task, self._loop)
         request[bodies.IDLE_SECONDS] = self._idle_seconds
         return request
@@ -164,6 +167,8 @@ class _Connection(web.RequestHandler):
 
     body = EMPTY_PAYLOAD
     """That of the request which is being answered."""
+    body_is_read = False
+    """Whether somebody may still want it: what comes behind the answer is thrown away, however it ends."""
     _impatience: asyncio.TimerHandle | None = None
 
     def __init__(self, server: _Server, *, idle_seconds: float, **options: Any) -> None:
@@ -222,7 +227,8 @@ class _Connection(web.RequestHandler):
         """Tell whoever reads a body that no more of it comes; say whether there was one. It is the last of all."""
         for body in (self.body, *(body for _message, body in self._messages)):
             if not body.is_eof():  # at most one: nothing is read behind it
-                body.set_exception(RequestPayloadError(f"the body {why}"))
+                if body is not self.body or self.body_is_read:
+                    body.set_exception(RequestPayloadError(f"the body {why}"))
                 body.feed_eof()
                 self.close()
                 return True

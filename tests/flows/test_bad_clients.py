@@ -155,13 +155,13 @@ class Mischief:
                 if self.dice.random() < 0.5:
                     client.hang_up()
 
-    async def slowly(self, done: asyncio.Event) -> int:
+    async def slowly(self, done: asyncio.Event, pause: float = 0.02) -> int:
         """Upload a byte now and then while the others are at it: that is no mischief."""
 
         async def bytewise():
             while not done.is_set():
                 yield b"x"
-                await asyncio.sleep(0.02)  # what makes it slow
+                await asyncio.sleep(pause)  # what makes it slow
 
         path = await self.image()
         async with self.session.put(f"{path}/file", data=bytewise(), headers=OCTETS) as answer:
@@ -231,3 +231,27 @@ async def test_bad_clients_are_told_so_and_leave_nothing_behind(start_api, dsn, 
     assert (await api.ask("GET", "/readyz"))[0] == 200
     said = [json.loads(line) for line in api.said().splitlines()]
     assert [line for line in said if line.get("status", 0) >= 500 or line["level"] in ("error", "critical")] == []
+
+
+async def test_two_hundred_slow_uploads_are_waited_for_and_keep_nobody_waiting(start_api, dsn, tmp_path):
+    api = await start_api(workers=1)
+    everybody = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(api.base, headers=OWNER, connector=everybody) as session:
+        clients, done = Mischief(api, random.Random(9), session), asyncio.Event()
+
+        async def saving() -> int:
+            async with session.get("/v2/images?status=saving&limit=1000") as answer:
+                return len((await answer.json())["images"])
+
+        async with asyncio.timeout(120), asyncio.TaskGroup() as together:
+            slow = [together.create_task(clients.slowly(done, pause=0.5)) for _ in range(200)]
+            await until(saving, lambda count: count == 200, seconds=60)
+            for _ in range(10):
+                path = await clients.image()
+                async with session.put(f"{path}/file", data=b"quick", headers=OCTETS) as answer:
+                    assert answer.status == 204
+            assert await saving() == 200  # they are still at it
+            done.set()
+    assert [task.result() for task in slow] == [204] * 200
+    left = await at_rest(api, dsn, tmp_path)
+    assert (left.stored, left.files) == (210, 210)

@@ -1,6 +1,7 @@
 """Bytes on a socket that are no proper request, or an odd one: a clear answer, never a failure of ours."""
 
 import re
+import socket
 
 import pytest
 
@@ -145,3 +146,17 @@ async def test_a_length_that_is_none_is_one_quiet_line_in_the_log(shared, capsys
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
     (line,) = said.out.splitlines()
     assert "no request" in line
+
+
+@pytest.mark.parametrize("end", [b"", b"zz\r\n"])
+async def test_a_body_that_nobody_wants_may_end_as_it_likes(shared, caplog, end):
+    refused = request(b"PUT /v2/images/x/tags/t", b"Transfer-Encoding: chunked", body=b"2\r\n{}\r\n", last=False)
+    async with connected(shared.base) as client:
+        await client.send(refused)
+        assert (await client.answer())[0].status == 400  # without a look at what comes
+        if end:
+            await client.send(end)
+        else:
+            client.connection.shutdown(socket.SHUT_WR)
+        assert await client.is_ended()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
