@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import catalogue, crowd, limits, memory, news, requests, seed, service, streams
+from benchmarks import callers, catalogue, crowd, limits, memory, news, requests, seed, service, streams
 from benchmarks.requests import CREATE, DELETE, PATCH
 from benchmarks.service import Service
 from tests.fixtures import kafka
@@ -37,6 +37,7 @@ def main() -> None:
 def _measured(seconds: int, mebibytes: int) -> Iterator[tuple[str, Any]]:
     """Yield one figure after the other, so that what was measured is told whatever comes after it."""
     yield "cores", os.cpu_count()
+    yield "who asks, microseconds", callers.measured()
     with service.running() as glimpse:
         yield "ready after, seconds", round(glimpse.ready_after, 2)
         asyncio.run(seed.images(glimpse.dsn, 10_000))

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -28,6 +29,8 @@ FAMILIES: Mapping[str, tuple[str, str | None]] = {
 }
 """The type and the curve of the keys of an algorithm; none of them is a secret that both sides have."""
 LEAST_RSA_BITS = 2048
+KEYS = 64
+"""How many are kept as they are used: to make one of what the provider says takes longer than to use it."""
 AGAIN_SECONDS = 5.0
 """So long after a look nobody looks again for a key that is not known."""
 LONGEST_SECONDS = 3600.0
@@ -58,16 +61,20 @@ class Keys:
         self._patience = Patience(rules.jwt_timeout_seconds)
         self._looking = asyncio.Lock()
         self._found: list[Mapping[str, Any]] = []
+        self._made: Callable[[str, str | None], jwt.PyJWK | None] = lambda _algorithm, _key_id: None
         self._looked_at = -LONGEST_SECONDS
 
     async def key(self, algorithm: str, key_id: str | None) -> jwt.PyJWK | None:
-        """Return the key that a token says it is signed with; None where there is no such one. Raises Unavailable."""
+        """Return the key that a token says it is signed with; None where there is no such one. Raises Unavailable.
+
+        It is the same object as long as the provider says the same of it.
+        """
         if self._age() > self._rules.jwt_keys_seconds:
             await self._look(time.monotonic())
-        found = fitting(self._found, algorithm, key_id)
+        found = self._made(algorithm, key_id)
         if found is None and self._age() > AGAIN_SECONDS:  # the provider may have a new one
             await self._look(time.monotonic(), must=True)
-            found = fitting(self._found, algorithm, key_id)
+            found = self._made(algorithm, key_id)
         return found
 
     async def look(self) -> None:
@@ -105,7 +112,10 @@ class Keys:
         found = (await self._get(self._rules.jwt_jwks_url or await self._discovered())).get("keys")
         if not isinstance(found, list):
             raise ValueError("it has no list of keys")
-        self._found = [key for key in found if isinstance(key, dict)]
+        found = [key for key in found if isinstance(key, dict)]
+        if found != self._found:
+            self._found = found
+            self._made = lru_cache(maxsize=KEYS)(lambda algorithm, key_id: fitting(found, algorithm, key_id))
         self._looked_at = time.monotonic()
 
     async def _discovered(self) -> str:

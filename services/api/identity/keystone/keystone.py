@@ -35,9 +35,10 @@ class Keystone:
 
     async def identify(self, request: web.BaseRequest, request_id: str) -> Caller:
         """Return who asks. A service token that is worth nothing only adds nothing (AC-60)."""
+        text = callers.token_of(request)
         of_service = await self._of_service(request.headers.get("X-Service-Token", "").strip())
         is_trusted = of_service is not None and not self._service_roles.isdisjoint(of_service.roles)
-        token = await self._known.token(callers.token_of(request), allow_expired=is_trusted)
+        token = await self._known.token(text, allow_expired=is_trusted)
         if token is None or not self._may_be_used(token, request, by_service=is_trusted):
             raise callers.unknown()
         if of_service is not None and self._rules.service_token_roles_required and not is_trusted:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.api.identity.jwt import keys
 from tests.fixtures.provider import a_provider
+from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -108,6 +109,15 @@ async def test_a_token_that_is_not_for_us_now_is_worth_nothing(bearer, provider,
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="glimpse"'
 
 
+async def test_an_end_that_is_written_as_text_is_one(bearer, provider):
+    key = provider.make()
+    claims = jwt.decode(provider.token(key), options={"verify_signature": False})
+    signed = jwt.api_jws.encode(
+        json.dumps(claims | {"exp": str(int(claims["exp"]))}).encode(), provider.keys[key], "RS256", {"kid": key}
+    )
+    assert await status(bearer(signed)) in (200, 401)  # as the library has it: never broken
+
+
 async def test_a_token_may_be_for_others_too(bearer, provider):
     assert await status(bearer(provider.token(provider.make(), aud=["another", "glimpse"]))) == 200
 
@@ -197,6 +207,23 @@ async def test_keys_are_fetched_once_and_again_when_there_is_a_new_one(run, sett
         monkeypatch.setattr(keys, "AGAIN_SECONDS", 0.0)
         assert await status(bearer_at(api, own.token(new))) == 200
         assert own.asked == 2
+
+
+async def test_a_token_that_was_believed_dies_on_time(run, settings, own):
+    settings["auth"]["jwt_leeway_seconds"] = 0
+    token = own.token(own.make(), exp=time.time() + 2)
+    async with run(settings) as api:
+        assert await status(bearer_at(api, token)) == 200
+        await until(lambda: status(bearer_at(api, token)), lambda seen: seen == 401)
+
+
+async def test_no_more_tokens_are_remembered_than_there_may_be(run, settings, own, monkeypatch):
+    monkeypatch.setattr("services.api.identity.jwt.jwt.TOKENS", 2)
+    key = own.make()
+    async with run(settings) as api:
+        for number in range(5):
+            assert await status(bearer_at(api, own.token(key, sub=f"u{number}"))) == 200
+        assert len(api.ports.identity._seen) == 2
 
 
 async def test_a_key_that_is_taken_away_counts_no_more(run, settings, own):
