@@ -12,6 +12,9 @@ SEVERAL = "several formats"
 EARLY = 1024 * 1024
 """Within so many bytes a wrong format is refused, where the format allows."""
 
+LARGEST_DISK = 2**63 - 1
+"""No disk is larger: neither a file nor the database could say so."""
+
 SETTLED_BY_HEADER = frozenset({"qcow2", "qed", "vdi", "vhdx", "luks"})
 """Formats whose safety is known once their header is; a VMDK has a footer that must agree."""
 
@@ -87,6 +90,8 @@ def verdict(declared: str, container: str, finding: Finding, *, require_match: b
     if declared == RAW:
         return finding.size or None
     if finding.format == declared:
+        if (finding.virtual_size or 0) > LARGEST_DISK:
+            raise WrongFormat(f"these {declared} bytes say that they are a disk of {finding.virtual_size} bytes")
         return finding.virtual_size or None
     if finding.format == RAW and declared not in library.ALL_FORMATS:
         return None  # nobody can tell

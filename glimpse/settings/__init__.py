@@ -20,6 +20,7 @@ from glimpse.settings.postgres import Postgres
 from glimpse.settings.scrubber import Scrubber
 from glimpse.settings.section import Section
 from glimpse.settings.settings import Settings
+from glimpse.settings.signatures import Signatures
 from glimpse.settings.sources import Layers, layers, load, merged, problems, stated, validated
 from glimpse.settings.stores import DataDirectory, Staging, Store
 
@@ -40,6 +41,7 @@ __all__ = [
     "Scrubber",
     "Section",
     "Settings",
+    "Signatures",
     "Staging",
     "Store",
     "layers",

@@ -16,6 +16,7 @@ from glimpse.settings.log import Log
 from glimpse.settings.policy import Policy
 from glimpse.settings.postgres import Postgres
 from glimpse.settings.scrubber import Scrubber
+from glimpse.settings.signatures import Signatures
 from glimpse.settings.stores import Staging, Store
 
 PREFIX = "glimpse_"
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
     api: Api = Api()
     images: Images = Images()
     limits: Limits = Limits()
+    signatures: Signatures = Signatures()
     stores: dict[str, Store] = Field(default_factory=dict, description="The stores, by name.")
     default_store: str | None = Field(
         None, description="The store that is filled when nobody names one; required with several."

@@ -6,16 +6,21 @@ from typing import Any
 
 import orjson
 
-from glimpse import addresses, sealed, settings
+from glimpse import addresses, sealed, settings, signatures
 from glimpse.errors import Invalid
+from glimpse.image import ImageRow
 from schemas.vocabulary import ImportMethod
 from services.api.wishes import Wish
 
 
-def sealed_for(task_id: str, wished: Wish, rules: settings.Import) -> str | None:
+def sealed_for(task_id: str, wished: Wish, image: ImageRow, configured: settings.Settings) -> str | None:
     """Seal what the importer needs besides the request; None when it needs nothing. Raises Invalid."""
+    rules = configured.import_
     if wished.method is not ImportMethod.GLANCE_DOWNLOAD:
-        return None
+        asks = configured.signatures.key_manager_url is not None and signatures.is_signed(image.properties)
+        if not asks or wished.token is None or rules.public_key is None:
+            return None
+        return sealed.seal(rules.public_key, task_id, json.dumps({"token": wished.token}))
     method = wished.body["method"]
     interface = method.get("glance_service_interface") or "public"
     endpoint = endpoint_of(method["glance_region"], interface, wished.catalogue, rules)

@@ -7,12 +7,12 @@ from glimpse.database import images
 from glimpse.errors import Gone
 from schemas.vocabulary import GONE, ImportMethod
 from services.importer.ports import Ports
-from services.importer.steps import admit, convert, decompress, fetch, finish, inject, publish, source
+from services.importer.steps import admit, convert, decompress, fetch, finish, inject, publish, source, trust
 from services.importer.work import Job, Progress, Task
 
 Step = Callable[[Ports, Job], Awaitable[Job]]
 
-FIRST: tuple[Step, ...] = (admit.admit, source.open_source)
+FIRST: tuple[Step, ...] = (admit.admit, trust.trust, source.open_source)
 PLUGINS: Mapping[str, tuple[Step, ...]] = {
     "decompression": (decompress.decompress,),
     "conversion": (fetch.fetch, convert.convert),  # these do nothing where the format is to stay

@@ -10,6 +10,7 @@ from typing import Any
 
 from glimpse.database.pool import Actor
 from glimpse.image import ImageRow
+from glimpse.signatures import Signature
 from glimpse.stores.measure import Measure, Measured
 from schemas.vocabulary import ImportMethod, TaskType
 
@@ -181,6 +182,8 @@ class Job:
     disk_format: str
     """The format of what `source` gives; a conversion changes both."""
     source: Source | None = None
+    signature: Signature | None = None
+    """What the bytes as they come are to be verified with."""
     arriving: Measure | None = None
     """What looks at the bytes as they come, when they are not stored like that."""
     arrived_as: str | None = None
@@ -200,6 +203,10 @@ class Job:
     def received(self) -> Measured | None:
         """What the bytes were as they came; None when they are stored like that."""
         return self.arriving.result() if self.arriving is not None else None
+
+    def algorithms(self, usual: str) -> tuple[str, ...]:
+        """Return what to hash bytes with as they come."""
+        return (usual, self.signature.algorithm) if self.signature is not None else (usual,)
 
     def opened(self) -> Source:
         """Return where the bytes are."""

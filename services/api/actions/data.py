@@ -5,11 +5,12 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
-from glimpse import quotas, usage
+from glimpse import quotas, signatures, usage
 from glimpse.database import blobs
 from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
@@ -19,6 +20,7 @@ from glimpse.image import ImageRow, document
 from glimpse.lifecycle import Mover
 from glimpse.quotas import Quota, Reservation
 from glimpse.settings import seconds
+from glimpse.signatures import Signature
 from glimpse.stores.measure import Measure, Measured
 from glimpse.stores.store import Store
 from schemas.events import ImageActivated, ImageUploaded, UploadFailed, UploadStarted
@@ -56,9 +58,14 @@ async def _upload(
 ) -> None:
     store = _named_store(ports, announced.store)
     image, blob, key = await _begin(ports, caller, image_id, announced, store)
+    try:
+        signature = await signatures.find(image.properties, ports.settings.signatures, announced.token)
+    except BaseException as error:
+        await given_back(image_id, _give_back(ports, caller, image_id, blob, why(error)))
+        raise
     algorithm = ports.settings.images.hashing_algorithm
     measure = Measure(
-        (algorithm,),
+        (algorithm,) if signature is None else (algorithm, signature.algorithm),
         limit=ports.settings.images.size_cap_bytes,
         expected_size=announced.size,
         expected_digests=announced.digests,
@@ -71,11 +78,13 @@ async def _upload(
         """Let the last word be spoken before the store takes the bytes for whole."""
         async for chunk in measure.passing(room.passing(chunks)):
             yield chunk
+        if signature is not None:
+            signature.verify(measure.result().digests)
         verdict.append(_virtual_size(ports, image, measure.result()))
 
     try:
         await ports.in_flight.write(blob, store.write(key, judged()))
-        await _activate(ports, caller, image_id, blob, store.name, measure.result(), verdict[0])
+        await _activate(ports, caller, image_id, blob, store.name, measure.result(), verdict[0], signature)
     except BaseException as error:  # cancellation too: a client that hung up must be able to come back
         await given_back(image_id, _give_back(ports, caller, image_id, blob, why(error)))
         raise
@@ -165,7 +174,14 @@ async def _begin(
 
 
 async def _activate(
-    ports: Ports, caller: Caller, image_id: str, blob: int, store: str, measured: Measured, virtual_size: int | None
+    ports: Ports,
+    caller: Caller,
+    image_id: str,
+    blob: int,
+    store: str,
+    measured: Measured,
+    virtual_size: int | None,
+    signature: Signature | None,
 ) -> None:
     algorithm = ports.settings.images.hashing_algorithm
     async with ports.database.transaction(caller.actor) as tx:
@@ -181,6 +197,9 @@ async def _activate(
             os_hash_value=measured.digests[algorithm],
             stores=[store],
         )
+        if signature is not None:
+            told = signature.told(measured.digests, datetime.now(UTC))
+            row = replace(row, service_properties=row.service_properties | told)
         row = await rows.move(tx, row, Status.ACTIVE, Mover.API)
         shown = document(row)
         await tx.emit(ImageUploaded(subject=row.id, image=shown))  # no version of its own: one move, one version

@@ -118,7 +118,7 @@ def _targets(ports: Ports, wished: Wish, image: ImageRow) -> list[str]:
 
 async def _write_down(tx: Transaction, ports: Ports, seen: Seen, wished: Wish, stores: list[str]) -> None:
     task_id, image = str(uuid.uuid4()), seen.image
-    closed = errands.sealed_for(task_id, wished, ports.settings.import_)
+    closed = errands.sealed_for(task_id, wished, image, ports.settings)
     given = {"image_id": image.id, "import_req": wished.body, "backend": stores}
     await tasks.insert(tx, task_id, TaskType.API_IMAGE_IMPORT, image.id, seen.caller, given, closed)
     await begin(tx, image, task_id, wished.method, stores)

@@ -23,7 +23,7 @@ from services.importer.work import Task
 
 log = structlog.get_logger()
 
-AT_ONCE = 4
+CLAIMED, AT_ONCE = 64, 8
 CORRUPT = "corrupt"
 POLL = timedelta(seconds=10)
 
@@ -49,11 +49,12 @@ async def run_once(ports: Ports, pace: Pace) -> int:
     lease = seconds(ports.settings.import_.lease_seconds)
     try:
         async with ports.database.transaction(ACTOR) as tx:
-            tasks = await queries.claim_due(tx, ports.worker, AT_ONCE, lease)
+            tasks = await queries.claim_due(tx, ports.worker, CLAIMED, lease)
     except Unavailable as error:
         log.warning("can not look for images to hash", reason=error.message)
         return 0
-    await asyncio.gather(*(_run(ports, task, pace) for task in tasks))
+    places = asyncio.Semaphore(AT_ONCE)
+    await asyncio.gather(*(_run(ports, task, pace, places) for task in tasks))
     return len(tasks)
 
 
@@ -69,10 +70,11 @@ async def fill(ports: Ports) -> int:
         return 0
 
 
-async def _run(ports: Ports, task: Task, pace: Pace) -> None:
+async def _run(ports: Ports, task: Task, pace: Pace, places: asyncio.Semaphore) -> None:
     beating = asyncio.create_task(_beat(ports, task))
     try:
-        await _try(ports, task, pace)
+        async with places:
+            await _try(ports, task, pace)
     except (Fenced, Unavailable) as error:  # the lease ends, and somebody takes the task then
         log.warning("a task that hashes was not ended", task=task.id, reason=error.message)
     except asyncio.CancelledError:

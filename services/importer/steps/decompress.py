@@ -28,7 +28,7 @@ async def decompress(ports: Ports, job: Job) -> Job:
     if name is None:
         return replace(job, source=Source(chunks, source.size, source.path))
     arriving = Measure(
-        (ports.settings.images.hashing_algorithm,),
+        job.algorithms(ports.settings.images.hashing_algorithm),
         limit=ports.settings.images.size_cap_bytes,
         expected_size=source.size,
         expected_digests=job.expected_digests,

@@ -36,7 +36,7 @@ async def fetch(ports: Ports, job: Job) -> Job:
     source = job.opened()
     job.progress.begin("fetching", source.size)
     measure = Measure(
-        (ports.settings.images.hashing_algorithm,),
+        job.algorithms(ports.settings.images.hashing_algorithm),
         limit=ports.settings.images.size_cap_bytes,
         expected_size=source.size,
         expected_digests={} if job.arriving else job.expected_digests,

@@ -1,7 +1,7 @@
 """Last step: everything that a success changes, in one transaction."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from glimpse import imports
 from glimpse.database import blobs, images
@@ -10,6 +10,7 @@ from glimpse.errors import Conflict, Gone
 from glimpse.image import ImageRow, document
 from glimpse.imports import ERROR, LOCK, SOURCE
 from glimpse.lifecycle import Mover
+from glimpse.stores.measure import Measured
 from schemas.events import ImageActivated, ImageUpdated
 from schemas.vocabulary import GONE, ImportMethod, Status
 from services.importer import queries
@@ -64,7 +65,7 @@ async def _activated(tx: Transaction, image: ImageRow, job: Job, algorithm: str)
         properties=image.properties | job.properties,
         stores=list(kept.blobs),
         staged_until=None,
-        service_properties=_told(image, kept.failed) | _source(job, algorithm),
+        service_properties=_told(image, kept.failed) | _source(job, algorithm) | _verified(job, measured),
     )
     await blobs.doom_staged(tx, image.id)
     row = await images.move(tx, row, Status.ACTIVE, Mover.IMPORTER)
@@ -103,6 +104,13 @@ def _source(job: Job, algorithm: str) -> dict[str, str]:
         f"{SOURCE}size": str(received.size),
         f"{SOURCE}format": job.arrived_as or "",
     }
+
+
+def _verified(job: Job, stored: Measured) -> dict[str, str]:
+    """Return what is kept of a signature that held (OP-103)."""
+    if job.signature is None:
+        return {}
+    return job.signature.told((job.received or stored).digests, datetime.now(UTC))
 
 
 def _message(kept: Kept | None) -> str:

@@ -18,6 +18,7 @@ from schemas.vocabulary import GONE, ImportMethod, Status
 from services.importer import failures, fan_out, judge, queries
 from services.importer.failures import STORE_FAILED, ImportFailure
 from services.importer.ports import Ports
+from services.importer.steps import trust
 from services.importer.work import Job, Kept
 
 log = structlog.get_logger()
@@ -39,6 +40,7 @@ async def publish(ports: Ports, job: Job) -> Job:
         """Let the last word be spoken before any store takes the bytes for whole."""
         async for chunk in measure.passing(room.passing(job.progress.counting(source.chunks))):
             yield chunk
+        trust.verify(job, dict((job.received or measure.result()).digests))
         verdict.append(job.image.virtual_size if _copies(job) else judge.judge(ports, job, measure.result()))
 
     failed: dict[str, str] = {}
@@ -96,7 +98,7 @@ def _measure(ports: Ports, job: Job) -> Measure:
         strict = judge.must_match(ports) and job.image.container_format == "bare"
         inspector = inspect.Inspector(job.disk_format if strict else None)
     return Measure(
-        (ports.settings.images.hashing_algorithm,),
+        job.algorithms(ports.settings.images.hashing_algorithm),
         limit=ports.settings.images.size_cap_bytes,
         expected_size=job.opened().size,
         expected_digests={} if job.arriving else expected,
