@@ -94,7 +94,7 @@ async def update(ports: Ports, caller: Caller, image_id: str, wanted: Sequence[C
         return patches.applied(seen.image, wanted, ports.fields, lambda each: _permit(ports, seen, each), may, places)
 
     known = await placing.look_up(ports, caller, image_id, wanted, applied)
-    async with ports.database.transaction(caller.actor) as tx:
+    async with quotas.telling(ports.database, caller.actor), ports.database.transaction(caller.actor) as tx:
         seen = await seeing.lock(tx, caller, image_id)
         places = await placing.places(tx, ports, seen.image, known)
         image = applied(seen, places)

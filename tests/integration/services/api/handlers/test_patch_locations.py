@@ -281,7 +281,7 @@ async def test_administrators_remove_locations_but_never_the_last(owner: Any, op
     ]
 
 
-@pytest.mark.rule("IMG-372", "IMG-730")
+@pytest.mark.rule("IMG-371", "IMG-372", "IMG-730")
 async def test_a_removed_copy_of_ours_is_left_to_the_scrubber(owner: Any, open_api: Any, server: str) -> None:
     image = await owner.create_active(CONTENT)
     assert (await owner.patch(image["id"], add("-", f"{server}/a"))).status == 200
