@@ -18,11 +18,15 @@ from services.api.places import Found, Place, Places
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
 
+CHANGED = "the image was changed meanwhile: try again"
+
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
     """What is known of URLs before the image is locked: nothing is asked of a server under a lock."""
 
+    is_needed: bool = False
+    """Whether the changes are about locations at all."""
     shown: dict[int, str] = field(default_factory=dict)
     """The URL of each copy, by its row."""
     found: dict[str, Found | Invalid] = field(default_factory=dict)
@@ -52,21 +56,26 @@ async def look_up(
     with contextlib.suppress(GlimpseError):
         apply(seen, Places(seen.image, _held(copies, shown), note, ports.settings.images))
     found = await asyncio.gather(*(_look(ports, url) for url in asked))
-    return LookedUp(shown, dict(zip(asked, found, strict=True)))
+    return LookedUp(True, shown, dict(zip(asked, found, strict=True)))
 
 
 async def places(reader: Reader, ports: Ports, image: ImageRow, known: LookedUp) -> Places:
-    """Return the locations of a locked image, for changes to be made to them."""
+    """Return the locations of a locked image, for changes to be made to them.
+
+    Raises Conflict when it got copies since they were looked up: they would be taken for removed ones.
+    """
 
     def find(url: str) -> Found:
         found = known.found.get(url)
         if found is None:
-            raise Conflict("the image was changed meanwhile: try again")
+            raise Conflict(CHANGED)
         if isinstance(found, Invalid):
             raise found
         return found
 
-    copies = await blobs.list_copies(reader, image.id) if known.shown or known.found else []
+    copies = await blobs.list_copies(reader, image.id) if known.is_needed else []
+    if any(copy.id not in known.shown for copy in view.known(ports, copies)):
+        raise Conflict(CHANGED)
     return Places(image, _held(copies, known.shown), find, ports.settings.images)
 
 

@@ -463,6 +463,34 @@ async def test_a_download_goes_on_to_the_next_copy_where_one_can_not_be_read(own
     assert (await owner.get(f"/v2/images/{image['id']}/file")).status == 503
 
 
+async def test_a_copy_that_came_while_a_server_was_asked_is_not_taken_for_a_removed_one(
+    owner: Any, open_api: Any
+) -> None:
+    image = await owner.create_active(CONTENT)
+
+    async def give(_request: web.Request) -> web.Response:
+        await open_api.execute(
+            "INSERT INTO blobs (image_id, store, key, state, size) VALUES ($1, 'cheap', $2, 'stored', $3)"
+            " ON CONFLICT DO NOTHING",
+            image["id"],
+            f"{image['id']}/copy",
+            len(CONTENT),
+        )
+        return web.Response(body=CONTENT)
+
+    app = web.Application()
+    app.router.add_get("/a", give)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/a"
+    assert (await owner.patch(image["id"], add("-", url))).status == 409
+    assert await open_api.blobs(image["id"]) == [("fast", "stored"), ("cheap", "stored")]
+    assert (await owner.patch(image["id"], add("-", url))).status == 200
+    assert await open_api.blobs(image["id"]) == [("fast", "stored"), ("cheap", "stored"), ("web", "stored")]
+    await runner.cleanup()
+
+
 @pytest.mark.rule("IMG-564", "IMG-567")
 async def test_the_copies_of_one_store_are_not_all_let_go_when_they_are_all_there_are(
     owner: Any, open_api: Any, server: str
