@@ -26,8 +26,17 @@ def forgotten(told: Mapping[str, str], stores: Iterable[str]) -> dict[str, str]:
 
 def ended(told: Mapping[str, str], failed: Iterable[str]) -> dict[str, str]:
     """Unlock an image after an import that could not fill these stores."""
-    unlocked = {name: value for name, value in told.items() if name != LOCK}
-    return unlocked | {IMPORTING_TO: "", FAILED: _listed(_names(told, FAILED) | set(failed))}
+    return unlocked(told) | {IMPORTING_TO: "", FAILED: _listed(_names(told, FAILED) | set(failed))}
+
+
+def unlocked(told: Mapping[str, str]) -> dict[str, str]:
+    """Unlock an image after a task that filled no stores."""
+    return {name: value for name, value in told.items() if name != LOCK}
+
+
+def is_locked_by(told: Mapping[str, str], task_id: str) -> bool:
+    """Say whether an image is a task's to change; another one may have taken it over (IMG-490)."""
+    return told.get(LOCK, task_id) == task_id
 
 
 def given_up(told: Mapping[str, str]) -> dict[str, str]:

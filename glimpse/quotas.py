@@ -106,6 +106,13 @@ async def reserve(tx: Transaction, quotas: Sequence[Quota], copies: Sequence[int
     await reservations.reserve(tx, copies, each, waits=size is not None)  # of a known size nothing is spare
 
 
+async def require(tx: Transaction, quotas: Sequence[Quota], size: int) -> None:
+    """Raise OverQuota unless there is room for copies that others keep: nothing flows, so nothing is reserved."""
+    if quotas and size:
+        await reservations.lock_project(tx, quotas[0].project)
+        await require_room(tx, quotas, size)
+
+
 @contextlib.asynccontextmanager
 async def telling(database: Database, actor: Actor) -> AsyncIterator[None]:
     """Tell of what is refused within: in a transaction of its own, since the one that was refused left nothing."""

@@ -4,7 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Strict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Strict,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 UUID = r"^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
 LONGEST = 255
@@ -89,6 +98,30 @@ Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
 Anything = Annotated[str, Strict()]
 
 
+class ValidationData(BaseModel):
+    """Digests that somebody vouches for (IMG-364)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    os_hash_algo: Annotated[str, StringConstraints(max_length=64)]
+    os_hash_value: Annotated[str, StringConstraints(max_length=128)]
+    checksum: Annotated[str, StringConstraints(min_length=32, max_length=32)] = ""
+
+
+class Location(BaseModel):
+    """A place where bytes are, as clients write it; what else they write is passed over (IMG-357)."""
+
+    model_config = ConfigDict(strict=True)
+
+    url: Annotated[str, StringConstraints(max_length=LONGEST)]
+    metadata: dict[str, Any]
+    validation_data: ValidationData | None = None
+
+
+def _as_json(locations: Sequence[Location]) -> list[dict[str, Any]]:
+    return [location.model_dump(exclude_unset=True) for location in locations]
+
+
 class ImageFields:
     """The fields of an image in one deployment: those that every image has, and custom ones that are defined there."""
 
@@ -119,7 +152,7 @@ class ImageFields:
             "created_at": TypeAdapter(Anything),
             "updated_at": TypeAdapter(Anything),
             "tags": TypeAdapter(list[Text]),
-            "locations": TypeAdapter(list[dict[str, Any]]),
+            "locations": TypeAdapter(Annotated[list[Location], AfterValidator(_as_json)]),
         }
         self._defined = {name: _described(schema) for name, schema in defined.items()}
         self._custom: TypeAdapter[Any] = TypeAdapter(Anything)

@@ -6,12 +6,25 @@ still be writing leaves it there: until it has ended the writer may not have not
 could be written once more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from glimpse.database.pool import Reader, Transaction
 from schemas.vocabulary import STAGING
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A whole copy, in a store of ours or on the server of somebody else."""
+
+    id: int
+    store: str
+    key: str = field(repr=False)
+    """What is behind the host of a URL may be a secret."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What people said about it."""
 
 
 async def insert(tx: Transaction, image_id: str, store: str, key: str, lease: timedelta) -> int:
@@ -185,36 +198,82 @@ async def doom_of_images(tx: Transaction, image_ids: Sequence[str]) -> None:
     )
 
 
-async def list_copies(reader: Reader, image_id: str) -> dict[str, str]:
-    """Return the keys of an image's whole copies by store, in the order in which they came."""
+async def list_copies(reader: Reader, image_id: str) -> list[Location]:
+    """Return an image's whole copies, in the order in which they are listed."""
     rows: Sequence[Any] = await reader.fetch(
         """
-        SELECT store, key
+        SELECT id, store, key, metadata
           FROM blobs
          WHERE image_id = $1 AND store <> $2 AND state = 'stored'
-         ORDER BY id
+         ORDER BY place NULLS LAST, id
         """,
         image_id,
         STAGING,
     )
-    return {row["store"]: row["key"] for row in rows}
+    return [Location(**dict(row.items())) for row in rows]
 
 
-async def list_copies_of(reader: Reader, image_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return the keys of the whole copies of several images, by image and store, in the order in which they came."""
+async def list_copies_of(reader: Reader, image_ids: Sequence[str]) -> dict[str, list[Location]]:
+    """Return the whole copies of several images, by image, in the order in which they are listed."""
     rows: Sequence[Any] = await reader.fetch(
         """
-        SELECT image_id, store, key
+        SELECT image_id, id, store, key, metadata
           FROM blobs
          WHERE image_id = ANY($1) AND store <> $2 AND state = 'stored'
-         ORDER BY id
+         ORDER BY place NULLS LAST, id
         """,
         image_ids,
         STAGING,
     )
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, list[Location]] = {}
     for row in rows:
-        found.setdefault(row["image_id"], {})[row["store"]] = row["key"]
+        image_id, *rest = row.values()
+        found.setdefault(image_id, []).append(Location(*rest))
+    return found
+
+
+async def insert_location(
+    tx: Transaction, image_id: str, store: str, key: str, size: int, metadata: Mapping[str, Any]
+) -> int:
+    """Write down a copy that somebody else keeps, whole as it is; returns its id."""
+    blob: int = await tx.fetchval(
+        """
+        INSERT INTO blobs (image_id, store, key, state, size, metadata, is_foreign, stored_at)
+        VALUES ($1, $2, $3, 'stored', $4, $5, true, clock_timestamp())
+     RETURNING id
+        """,
+        image_id,
+        store,
+        key,
+        size,
+        dict(metadata),
+    )
+    return blob
+
+
+async def arrange(tx: Transaction, ids: Sequence[int], metadata: Sequence[Mapping[str, Any]]) -> None:
+    """Put an image's copies in the order given, and say of each what is said about it now."""
+    await tx.execute(
+        """
+        UPDATE blobs
+           SET place = given.place, metadata = given.metadata
+          FROM unnest($1::bigint[], $2::jsonb[]) WITH ORDINALITY AS given (id, metadata, place)
+         WHERE blobs.id = given.id
+        """,
+        ids,
+        [dict(each) for each in metadata],
+    )
+
+
+async def has_location(reader: Reader, image_id: str, key: str) -> bool:
+    """Say whether a copy that somebody else keeps counts as one of the image's."""
+    found: bool = await reader.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM blobs WHERE image_id = $1 AND key = $2 AND is_foreign AND state = 'stored')
+        """,
+        image_id,
+        key,
+    )
     return found
 
 

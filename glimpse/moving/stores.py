@@ -21,6 +21,13 @@ OURS = "/var/lib/glimpse"
 """Where a store is that nobody gave a directory."""
 
 FILE = frozenset({"file", "filesystem"})
+HTTP = frozenset({"http", "https"})
+GUARDED = {
+    "https_ca_certificates_file": "certificates are checked against those that the machine trusts",
+    "https_insecure": "certificates are always checked",
+    "http_proxy_information": "no proxy is used: it would connect in our place, past the guard on addresses",
+}
+"""What an http store is not told."""
 STAGING = "os_glance_staging_store"
 TASKS = "os_glance_tasks_store"
 FALLBACK = "backend_defaults"
@@ -92,14 +99,17 @@ def _named(conf: Conf, backends: list[str], folders: _Folders, outcome: Outcome)
             outcome.note(Kind.FIRST, stated, "names that begin with os_glance_ are reserved (OP-55)")
         elif kind in FILE:
             stores[name] = _file_store(conf, name, [name, FALLBACK], folders, outcome)
+        elif kind in HTTP and not any(store.get("type") == "http" for store in stores.values()):
+            stores[name] = _http_store(conf, name, outcome)
         else:
             _unsupported(conf, stated, kind, name, outcome)
     option = Option(GROUP, "default_backend")
     default, origin = conf.text(option.name, GROUP), str(option)
-    if not stores:
+    keeping = [name for name, store in stores.items() if "paths" in store]
+    if not keeping:
         return
-    if default not in stores:
-        first = next(iter(stores))
+    if default not in keeping:
+        first = keeping[0]
         outcome.note(
             Kind.FIRST, option, f"{default or 'none'} is no store here: images go to {first} when nobody says where"
         )
@@ -134,6 +144,24 @@ def _file_store(conf: Conf, name: str, groups: list[str], folders: _Folders, out
             if conf.text(unused, group) is not None:
                 outcome.note_option(Kind.RETIRED, unused, why, group)
     return store
+
+
+def _http_store(conf: Conf, name: str, outcome: Outcome) -> dict[str, Any]:
+    """Return the store of other people's servers, which is only read."""
+    for option, why in GUARDED.items():
+        for group in (name, FALLBACK):
+            if conf.text(option, group) is not None:
+                outcome.note_option(Kind.OTHERWISE, option, why, group)
+    outcome.note(
+        Kind.OTHERWISE,
+        f"{BACKENDS}: {name}",
+        "locations are fetched by the rules of web-download (import.allowed_*): public addresses and usual ports",
+    )
+    store: dict[str, Any] = {"type": "http"}
+    if description := conf.text("store_description", name):
+        store["description"] = description
+    weight = number(conf.text("weight", name) or "0")
+    return store | ({"weight": weight} if isinstance(weight, int) and weight else {})
 
 
 def _paths(

@@ -30,13 +30,10 @@ OPTIONS = (
     # What would change who may do what, or what is seen, if nobody looked.
     Without("owner_is_tenant", Kind.FIRST, "an image's owner is always a project (AC-44)", ON),
     Without("[oslo_policy] policy_dirs", Kind.FIRST, RULES),
-    Without("show_multiple_locations", Kind.MISSING, "there is no list of locations to see or to change (IMG-15)", OFF),
     Without("metadata_encryption_key", Kind.RETIRED, "no secret is part of a location here"),
     # Not here, or not yet.
     Without("image_cache_*", Kind.MISSING, CACHE),
-    Without("image_location_quota", Kind.MISSING, "copies of an image are not counted: each store has one at most"),
-    Without("do_secure_hash", Kind.MISSING, "nobody can add locations (IMG-25)"),
-    Without("http_retries", Kind.MISSING, "nobody can add locations"),
+    Without("http_retries", Kind.OTHERWISE, "import.attempts says how often a location is read for its hash"),
     Without("[glance_download_properties] *", Kind.MISSING, "the method glance-download is not there"),
     Without("[inject_metadata_properties] *", Kind.MISSING, "imported images get no properties of the operator's", OFF),
     Without(

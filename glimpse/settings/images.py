@@ -33,6 +33,15 @@ class Images(Section):
     show_direct_url: bool = Field(
         False, description="Show everybody who sees an image where its bytes are, as `direct_url` (IMG-14, AC-90)."
     )
+    show_locations: bool = Field(
+        False,
+        description="Show everybody who sees an image every place where its bytes are, as `locations`, and let PATCH "
+        "change them (IMG-15, AC-90).",
+    )
+    location_quota: int = Field(10, description="Locations of one image; negative is no limit (IMG-18).")
+    do_secure_hash: bool = Field(
+        True, description="Read and hash what is added as a location by POST; else it is believed (IMG-25)."
+    )
     require_format_match: bool = Field(True, description="Refuse bytes that are not of the declared format (IMG-24).")
 
     @property

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"default_store is {self.default_store!r}, which is none of the stores ({', '.join(self.stores)})"
             )
+        only_read = [name for name, store in self.stores.items() if store.type == "http"]
+        if self.stores and (len(only_read) == len(self.stores) or self.default_store in only_read):
+            raise ValueError("the default store is an http store, and those are only read: choose one that keeps bytes")
+        if len(only_read) > 1:
+            raise ValueError("there can be one http store: of two, nobody could say which one a URL is of (OP-57)")
         if len(self.stores) > 1 and self.default_store is None:
             raise ValueError("default_store must name one of the stores when there are several")
         return self

@@ -1,9 +1,9 @@
 """Settings in [stores.<name>] and [staging]: where bytes are kept, and where they wait."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from glimpse.settings.section import AbsolutePath, Section
 
@@ -18,10 +18,20 @@ class DataDirectory(Section):
 class Store(Section):
     """A place where bytes are kept."""
 
-    type: Literal["file"] = Field("file", description="What kind of place it is.")
-    paths: tuple[DataDirectory, ...] = Field(min_length=1, description="Directories of a file store.")
+    type: Literal["file", "http"] = Field(
+        "file", description="What kind of place it is; http is the servers of others, which are only read."
+    )
+    paths: tuple[DataDirectory, ...] = Field((), description="Directories of a file store.")
     description: str | None = Field(None, description="Shown to users by /v2/info/stores.")
     weight: int = Field(0, description="Copies in the store with the largest weight are read first.")
+
+    @model_validator(mode="after")
+    def _files_are_in_directories(self) -> Self:
+        if self.type == "file" and not self.paths:
+            raise ValueError("a file store needs paths: its directories")
+        if self.type == "http" and self.paths:
+            raise ValueError("an http store has no paths: it keeps nothing")
+        return self
 
 
 class Staging(Section):

@@ -2,14 +2,25 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from glimpse import settings
 from glimpse.errors import Invalid, NotFound
 from glimpse.stores.filesystem import FilesystemStore
+from glimpse.stores.http import HttpStore
 from glimpse.stores.store import Store
 from schemas.vocabulary import STAGING
 
 RESERVED = "os_glance_"
+
+
+class _InStore(Protocol):
+    @property
+    def store(self) -> str: ...
+
+
+InStore = TypeVar("InStore", bound=_InStore)
+"""A copy of bytes, which knows the name of its store."""
 
 
 class Catalog:
@@ -47,9 +58,26 @@ class Catalog:
         """Return every store, staging last."""
         return [*self._stores.values(), self._staging]
 
+    def named_by(self, url: str) -> tuple[Store, str]:
+        """Return the store that a URL of somebody's is of, and the key there. Raises Invalid when it can not be used.
+
+        What the URL is stays untold: there may be a secret in it.
+        """
+        for store in self._stores.values():
+            if (key := store.key_of(url)) is not None:
+                return store, key
+        raise Invalid("Invalid location: no store here takes URLs of this scheme")
+
     def by_weight(self, names: Iterable[str]) -> list[str]:
         """Sort the names of copies in the order in which they are read (IMG-439); unknown stores weigh nothing."""
-        return sorted(names, key=lambda name: -self._stores[name].weight if name in self._stores else 0)
+        return sorted(names, key=self._lightness)
+
+    def sorted_by_weight(self, copies: Iterable[InStore]) -> list[InStore]:
+        """Sort copies in that order; those of one store, or of stores of one weight, stay as they are listed."""
+        return sorted(copies, key=lambda copy: self._lightness(copy.store))
+
+    def _lightness(self, name: str) -> int:
+        return -self._stores[name].weight if name in self._stores else 0
 
 
 def open_catalog(configured: settings.Settings) -> Catalog:
@@ -71,16 +99,19 @@ def obstacles(configured: settings.Settings) -> Iterator[str]:
         yield from store.obstacles()
 
 
-def built(configured: settings.Settings) -> tuple[dict[str, FilesystemStore], FilesystemStore]:
+def built(configured: settings.Settings) -> tuple[dict[str, FilesystemStore | HttpStore], FilesystemStore]:
     """Return the stores and staging as they are configured, not opened. Raises Invalid."""
     if not configured.stores:
         raise Invalid("no store is configured: add a section [stores.NAME] with its paths")
     reserved = [name for name in configured.stores if name.startswith(RESERVED)]
     if reserved:
         raise Invalid(f"{reserved[0]} is no name for a store: names that begin with {RESERVED} are reserved (OP-55)")
-    stores = {name: FilesystemStore(name, options) for name, options in configured.stores.items()}
+    stores: dict[str, FilesystemStore | HttpStore] = {
+        name: HttpStore(name, options, configured.import_) if options.type == "http" else FilesystemStore(name, options)
+        for name, options in configured.stores.items()
+    }
     staging = FilesystemStore(STAGING, configured.staging)
-    _refuse_shared_directories([*stores.values(), staging])
+    _refuse_shared_directories([store for store in (*stores.values(), staging) if isinstance(store, FilesystemStore)])
     return stores, staging
 
 

@@ -18,6 +18,12 @@ class StoredObject:
     """The key under which these bytes are on their way, or were when their writer died; None when they are whole."""
 
 
+def told(key: str) -> str:
+    """Return a key as logs may have it: what is behind the host of a URL may be a secret."""
+    scheme, is_url, rest = key.partition("://")
+    return f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}/..." if is_url else key
+
+
 class Store(Protocol):
     """Somewhere bytes are kept. A key is written once, and its bytes never change."""
 
@@ -26,6 +32,13 @@ class Store(Protocol):
     read_only: bool
     weight: int
     description: str | None
+
+    def key_of(self, url: str) -> str | None:
+        """Return the key under which bytes at a URL of somebody's can be read; None when the store has no such URLs.
+
+        Raises Invalid for a URL of its kind that may not be used.
+        """
+        ...
 
     async def write(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         """Keep every chunk durably and return how many bytes that is, or keep nothing and raise.
@@ -47,7 +60,7 @@ class Store(Protocol):
         """Remove a key, whole or still on its way; that it is gone already is no error.
 
         Whoever was writing it fails, and what a dead writer left of it goes. Raises StoreError when it can not be
-        removed.
+        removed. A store that only reads leaves bytes alone: they are not ours.
         """
         ...
 

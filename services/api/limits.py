@@ -22,6 +22,11 @@ def check_members(count: int, rules: settings.Images) -> None:
     _check("members", count, rules.member_quota)
 
 
+def check_locations(count: int, rules: settings.Images) -> None:
+    """Raise TooLarge for more locations than an image may have (IMG-633)."""
+    _check("locations", count, rules.location_quota)
+
+
 def check_characters(value: Any) -> None:
     """Raise Invalid for a text, or a JSON value with one in it, that can not be kept (IMG-93, IMG-95)."""
     if is_too_wide(value):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from glimpse.errors import Conflict, Forbidden, Invalid
 from glimpse.image import ImageRow
@@ -34,6 +34,17 @@ class Change:
     """An `add` of the older dialect: refuses to replace (IMG-336)."""
 
 
+class Placing(Protocol):
+    """Makes the changes to locations, each when its turn comes."""
+
+    status: Status
+    """What the image is by now: a location makes it active (IMG-362)."""
+
+    def change(self, change: Change) -> None:
+        """Make one."""
+        ...
+
+
 def dialect_of(content_type: str | None) -> str:
     """Return the dialect of a media type. Raises Refused with the types that are taken (IMG-321)."""
     kind = (content_type or "").partition(";")[0].strip().lower()
@@ -50,7 +61,12 @@ def parse(body: Any, dialect: str, fields: ImageFields) -> list[Change]:
 
 
 def applied(
-    image: ImageRow, wanted: Sequence[Change], fields: ImageFields, permit: Callable[[Change], None], may: May
+    image: ImageRow,
+    wanted: Sequence[Change],
+    fields: ImageFields,
+    permit: Callable[[Change], None],
+    may: May,
+    places: Placing,
 ) -> ImageRow:
     """Return an image with every change made, each permitted when its turn comes; what is hidden stays (AC-54).
 
@@ -60,8 +76,10 @@ def applied(
     properties = dict(image.properties)
     for change in wanted:
         permit(change)
-        if fields.is_base(change.name):
-            base[change.name] = _base(image.status, change)
+        if change.name == "locations":
+            places.change(change)
+        elif fields.is_base(change.name):
+            base[change.name] = _base(places.status, change)
         else:
             _custom(properties, change, may)
     return replace(image, **base, properties=properties)

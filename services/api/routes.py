@@ -1,6 +1,6 @@
 """Every route of the API on one page; `allow` is written where a 405 says something else than what there is."""
 
-from services.api.handlers import activation, data, images, imports, members, schemas, stores, tags, tasks
+from services.api.handlers import activation, data, images, imports, locations, members, schemas, stores, tags, tasks
 from services.api.metadef_routes import METADEFS
 from services.api.routing import route
 
@@ -11,6 +11,7 @@ ROUTES = (
     route("/images/{image_id}/file", GET=data.download, PUT=data.upload),
     route("/images/{image_id}/stage", PUT=data.stage),
     route("/images/{image_id}/import", POST=imports.request_import),
+    route("/images/{image_id}/locations", GET=locations.list_locations, POST=locations.add, allow="POST"),
     route("/images/{image_id}/tasks", GET=tasks.list_of_image, allow=None),
     route("/images/{image_id}/tags/{tag}", PUT=tags.add, DELETE=tags.remove),
     route("/images/{image_id}/members", GET=members.list_members, POST=members.create),

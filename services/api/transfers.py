@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from glimpse.errors import GlimpseError, StoreError
-from glimpse.stores.store import Store
+from glimpse.stores.store import Store, told
 from services.api import bodies
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ async def send(
         if request.transport is not None:
             request.transport.abort()
         if isinstance(error, GlimpseError | EOFError | OSError) and not isinstance(error, ConnectionError):
-            log.error("a download broke", store=store.name, key=key, reason=str(error))
+            log.error("a download broke", store=store.name, key=told(key), reason=str(error))
             raise ConnectionResetError("the answer broke off") from error
         raise
     finally:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from glimpse.database.blobs import Location
 from glimpse.image import document, timestamp
 from glimpse.stores.store import Store
 from schemas.vocabulary import Status, TaskType
@@ -40,11 +41,13 @@ def _image(ports: Ports, seen: Seen) -> dict[str, Any]:
         shown["stores"] = ",".join(ports.catalog.by_weight(seen.image.stores))  # IMG-176
     if not ports.settings.api.multi_store:
         shown.update({name: "" for name in NAME_STORES if name in shown})
-    if seen.copies and not hidden and _may_see_copies(ports, seen):
-        known = [name for name in seen.copies if name in ports.catalog.names]
-        if known:
-            best = ports.catalog.by_weight(known)[0]
-            shown["direct_url"] = ports.catalog.get(best).url(seen.copies[best])  # IMG-174, IMG-724
+    rules = ports.settings.images
+    if rules.show_locations or seen.copies:
+        copies = [] if hidden or not _may_see_copies(ports, seen) else known(ports, seen.copies)
+        if rules.show_locations:
+            shown["locations"] = locations(ports, copies)
+        if rules.show_direct_url and copies:
+            shown["direct_url"] = url(ports, ports.catalog.sorted_by_weight(copies)[0])  # IMG-174
     return shown
 
 
@@ -68,6 +71,25 @@ def _may_see_copies(ports: Ports, seen: Seen) -> bool:
     """Say whether a caller is shown where the bytes are: everybody is, unless the operator's rules say who (AC-90)."""
     rule = "get_image_location"
     return rule not in ports.policy.said or ports.policy.allows(seen.caller, rule, seen)
+
+
+def locations(ports: Ports, copies: Sequence[Location]) -> list[dict[str, Any]]:
+    """Show where copies are, and what is said about each; stores may have to look at their disks (IMG-363)."""
+    names = ports.settings.api.multi_store
+    return [
+        {"url": url(ports, copy), "metadata": {**copy.metadata, **({"store": copy.store} if names else {})}}
+        for copy in copies
+    ]
+
+
+def known(ports: Ports, copies: Sequence[Location]) -> list[Location]:
+    """Return the copies in stores that are configured: of others nobody knows a URL."""
+    return [copy for copy in copies if copy.store in ports.catalog.names]
+
+
+def url(ports: Ports, copy: Location) -> str:
+    """Return where a copy is, without credentials (IMG-724)."""
+    return ports.catalog.get(copy.store).url(copy.key)
 
 
 def member(found: Member) -> dict[str, Any]:

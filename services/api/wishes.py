@@ -79,7 +79,7 @@ def uris(method: dict[str, Any]) -> list[str]:
 
 
 def targets(wished: Wish, names: list[str], default: str, read_only: Collection[str]) -> list[str]:
-    """Return the stores to fill. Raises Conflict for one that does not exist, Invalid for too many words on it.
+    """Return the stores to fill. Raises Conflict for one that takes no bytes, Invalid for too many words on it.
 
     In this order (IMG-472, IMG-471).
     """
@@ -87,6 +87,8 @@ def targets(wished: Wish, names: list[str], default: str, read_only: Collection[
     for name in (*(wished.stores or ()), *in_header):
         if name not in names:
             raise Conflict(f"there is no store {name}; there are {', '.join(names)}")
+        if name in read_only:
+            raise Conflict(f"store {name} takes no bytes: name another one")
     if (wished.all_stores and (wished.stores or in_header)) or (wished.stores and in_header):
         raise Invalid("say where to only once: with all_stores, with stores, or with the header X-Image-Meta-Store")
     if wished.all_stores:

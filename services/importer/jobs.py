@@ -54,7 +54,8 @@ async def claim(ports: Ports, limit: int) -> list[Task]:
 
 async def run(ports: Ports, task: Task) -> None:
     """Try a claimed task once and write down what came of it. Raises only when cancelled."""
-    log.info("import begins", task=task.id, image=task.image_id, method=str(task.method), attempt=task.attempts)
+    how = task.type if task.is_location else str(task.method)
+    log.info("import begins", task=task.id, image=task.image_id, method=how, attempt=task.attempts)
     try:
         await _try(ports, task)
     except Fenced as error:

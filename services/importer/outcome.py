@@ -13,7 +13,7 @@ from glimpse.lifecycle import Mover
 from glimpse.settings import seconds
 from schemas.events import ImportFailed
 from schemas.vocabulary import GONE, ImportMethod, Status
-from services.importer import queries
+from services.importer import locating, queries
 from services.importer.failures import DIGEST_MISMATCH, IMAGE_DELETED, ImportFailure
 from services.importer.ports import Ports
 from services.importer.steps.finish import is_locked_by
@@ -45,6 +45,10 @@ async def fail(ports: Ports, task: Task, failure: ImportFailure) -> None:
         image = await images.find_locked(tx, task.image_id)
         if image is None or image.status in GONE:
             failure = ImportFailure(IMAGE_DELETED, "the image was deleted")
+        if image is not None and task.is_location and await locating.is_added(tx, task, image):
+            log.warning("a location was added, but can not be hashed", image=image.id, reason=failure.message)
+            await locating.end_without_digests(tx, ports, task, image, failure.message)
+            return
         await queries.mark_failure(tx, task, failure.code, failure.message, live)
         await queries.doom_copies(tx, task)
         if image is not None and image.status not in GONE and is_locked_by(image, task):
@@ -71,10 +75,11 @@ async def give_back(ports: Ports, task: Task) -> None:
 
 async def _given_back(tx: Transaction, ports: Ports, task: Task, image: ImageRow, failure: ImportFailure) -> ImageRow:
     """Take the image out of the import; one that has bytes keeps its status (IMG-495, IMG-721)."""
-    told = imports.ended(image.service_properties, task.stores)
+    before = image.service_properties
+    told = imports.unlocked(before) if task.is_location else imports.ended(before, task.stores)
     told[imports.ERROR] = f"{failure.code}: {failure.message}"
     row = replace(image, service_properties=told)
-    if image.status is not Status.IMPORTING or task.method is ImportMethod.COPY_IMAGE:
+    if image.status is not Status.IMPORTING or (not task.is_location and task.method is ImportMethod.COPY_IMAGE):
         return await images.save(tx, row)
     keep = timedelta(hours=ports.settings.import_.keep_staged_hours)
     staged = await blobs.find_staged(tx, image.id)

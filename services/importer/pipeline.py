@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from glimpse.database import images
 from glimpse.errors import Gone
 from schemas.vocabulary import GONE, ImportMethod
+from services.importer import locating
 from services.importer.ports import Ports
 from services.importer.steps import admit, convert, decompress, fetch, finish, inject, publish, source, trust
 from services.importer.work import Job, Progress, Task
@@ -28,6 +29,9 @@ async def run(ports: Ports, task: Task, progress: Progress) -> None:
         image = await images.find(reader, task.image_id)
     if image is None or image.status in GONE:
         raise Gone("the image was deleted")
+    if task.is_location:
+        await locating.run(ports, task, image, progress)
+        return
     async with contextlib.AsyncExitStack() as room:
         job = Job(task, image, progress, room, image.disk_format or "raw")
         for step in steps(ports, task):

@@ -16,7 +16,7 @@ async def claim_due(tx: Transaction, worker: str, limit: int, lease: timedelta) 
         WITH due AS (
             SELECT id
               FROM tasks
-             WHERE type IN ('api_image_import', 'import') AND status IN ('pending', 'processing')
+             WHERE type IN ('api_image_import', 'import', 'location_import') AND status IN ('pending', 'processing')
                AND run_at <= statement_timestamp() AND (lease_until IS NULL OR lease_until < statement_timestamp())
              ORDER BY run_at
              LIMIT $2

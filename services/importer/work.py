@@ -59,9 +59,24 @@ class Task:
         return ImportMethod(self.asked["method"]["name"])
 
     @property
+    def is_location(self) -> bool:
+        """Whether the bytes stay where they are, and only their place becomes known (IMG-544)."""
+        return self.type == TaskType.LOCATION_IMPORT
+
+    @property
+    def location(self) -> str:
+        """That place."""
+        return str(self.input["loc_url"])
+
+    @property
+    def vouched_for(self) -> dict[str, str]:
+        """Algorithm and digest that somebody vouched for there; nothing when nobody did."""
+        return self.input.get("validation_data") or {}
+
+    @property
     def stores(self) -> list[str]:
-        """The names of the stores to fill."""
-        return list(self.input["backend"])
+        """The names of the stores to fill; a location fills none."""
+        return list(self.input.get("backend") or ())
 
     @property
     def all_stores_must_succeed(self) -> bool:

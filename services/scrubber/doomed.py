@@ -15,6 +15,7 @@ from glimpse import process
 from glimpse.database import images
 from glimpse.errors import GlimpseError
 from glimpse.settings import Scrubber, seconds
+from glimpse.stores.store import told
 from schemas.vocabulary import Status
 from services.scrubber import purge
 from services.scrubber.ports import ACTOR, Ports
@@ -93,7 +94,7 @@ async def _delete(ports: Ports, copy: Copy) -> str | None:
     except TimeoutError:
         reason = "the store took too long"
     except Exception as error:
-        log.exception("a store broke", store=copy.store, key=copy.key)
+        log.exception("a store broke", store=copy.store, key=told(copy.key))
         reason = repr(error)
     else:
         await _forget(ports, copy)

@@ -97,6 +97,8 @@ async def look(ports: Ports, *, delete: bool) -> AsyncGenerator[Finding, None]:
             "these stores? nothing was deleted; without --delete, or scrubber.delete_orphans, they are only listed"
         )
     for store in ports.catalog.all():
+        if store.read_only:  # nothing in it is ours, and its servers are not ours to walk over
+            continue
         try:
             async for finding in _without_row(ports, store, delete=delete):
                 yield finding

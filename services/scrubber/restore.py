@@ -17,6 +17,7 @@ from glimpse.database.pool import Transaction
 from glimpse.errors import GlimpseError
 from glimpse.image import ImageRow, changes, document
 from glimpse.lifecycle import Mover
+from glimpse.stores.store import told
 from schemas.events import ImageRestored, RestoreFailed
 from schemas.vocabulary import Status
 from services.scrubber import doomed
@@ -79,7 +80,7 @@ async def _look(ports: Ports, copy: Copy) -> Found:
         log.warning("a store does not say whether it has a copy", store=copy.store, reason=error.message)
         return Found.UNKNOWN
     except Exception:
-        log.exception("a store broke", store=copy.store, key=copy.key)
+        log.exception("a store broke", store=copy.store, key=told(copy.key))
         return Found.UNKNOWN
     return Found.GONE if size is None or size != copy.size else Found.WHOLE
 

@@ -1,15 +1,20 @@
 """What every store promises (glimpse/stores/store.py), held against each adapter."""
 
 import asyncio
+import contextlib
+import functools
 import os
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from glimpse import settings
 from glimpse.errors import Conflict, Invalid, NotFound, StoreError
 from glimpse.stores.filesystem import FilesystemStore
+from glimpse.stores.http import HttpStore
 from glimpse.stores.store import Store
 
 KEY = "3f1d6d0e-5b7c-4a3e-9b7d-2a2f0c6a9e11/a.1"
@@ -20,6 +25,65 @@ def a_file_store(tmp_path: Path) -> Store:
     store = FilesystemStore("fast", settings.Store(paths=(directory,)))
     store.open()
     return store
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A store that holds ten bytes, and the key they are under; and a key that it does not have."""
+
+    store: Store
+    key: str
+    missing: str
+
+
+@contextlib.asynccontextmanager
+async def in_a_file(tmp_path: Path) -> AsyncIterator[Holding]:
+    store = a_file_store(tmp_path)
+    await store.write(KEY, chunks(b"0123456789"))
+    yield Holding(store, KEY, KEY.replace("a.1", "b.1"))
+
+
+@contextlib.asynccontextmanager
+async def on_a_server(_tmp_path: Path, *, ranges: bool = True, head: bool = True) -> AsyncIterator[Holding]:
+    async def give(request: web.Request) -> web.StreamResponse:
+        if request.method == "HEAD" and not head:
+            return web.Response(status=405)
+        part = request.http_range if ranges else slice(0, None)
+        content = b"0123456789"[part]
+        if not ranges or "Range" not in request.headers:
+            return web.Response(body=content)
+        first = part.start or 0
+        return web.Response(
+            body=content, status=206, headers={"Content-Range": f"bytes {first}-{first + len(content) - 1}/10"}
+        )
+
+    app = web.Application()
+    app.router.add_route("*", "/disk", give)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    here = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    rules = settings.Import.model_validate({"allowed_networks": ["127.0.0.1/32"], "allowed_ports": []})
+    store = HttpStore("web", settings.Store(type="http"), rules)
+    try:
+        yield Holding(store, f"{here}/disk", f"{here}/gone")
+    finally:
+        await runner.cleanup()
+
+
+READ_FROM = {
+    "file": in_a_file,
+    "http": on_a_server,
+    "http without ranges": functools.partial(on_a_server, ranges=False),
+    "http without HEAD": functools.partial(on_a_server, head=False),
+}
+
+
+@pytest.fixture(params=READ_FROM)
+async def holding(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Holding]:
+    """Every store there is, those that are only read, too."""
+    async with READ_FROM[request.param](tmp_path) as held:
+        yield held
 
 
 @pytest.fixture(params=[a_file_store])
@@ -60,11 +124,39 @@ async def test_no_bytes_at_all_can_be_kept(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("offset", "length", "part"), [(0, 4, b"0123"), (3, None, b"3456789"), (9, 1, b"9"), (4, 0, b"")]
+    ("offset", "length", "part"),
+    [(0, None, b"0123456789"), (0, 4, b"0123"), (3, None, b"3456789"), (9, 1, b"9"), (4, 0, b""), (2, 3, b"234")],
 )
-async def test_ranges_are_exact(store: Store, offset: int, length: int | None, part: bytes) -> None:
-    await store.write(KEY, chunks(b"0123456789"))
-    assert await read(store, KEY, offset, length) == part
+async def test_ranges_are_exact(holding: Holding, offset: int, length: int | None, part: bytes) -> None:
+    assert await read(holding.store, holding.key, offset, length) == part
+
+
+async def test_more_than_there_is_can_not_be_read(holding: Holding) -> None:
+    with pytest.raises(StoreError):
+        await read(holding.store, holding.key, 5, 6)
+
+
+async def test_what_is_there_has_a_size_and_what_is_not_has_none(holding: Holding) -> None:
+    assert await holding.store.size(holding.key) == 10
+    assert await holding.store.size(holding.missing) is None
+    with pytest.raises(NotFound):
+        await read(holding.store, holding.missing)
+
+
+async def test_what_is_only_read_is_never_written_nor_deleted(holding: Holding) -> None:
+    if not holding.store.read_only:
+        pytest.skip("this one is written")
+    with pytest.raises(StoreError):
+        await holding.store.write(holding.missing, chunks(b"bytes"))
+    await holding.store.delete(holding.key)
+    assert await holding.store.size(holding.key) == 10
+    assert await keys(holding.store) == set()
+
+
+async def test_a_usable_store_says_so_whether_it_is_written_or_not(holding: Holding) -> None:
+    await holding.store.check()
+    free = await holding.store.free_bytes()
+    assert free is None or free > 0
 
 
 async def test_a_write_that_breaks_leaves_nothing(store: Store) -> None:
@@ -167,9 +259,3 @@ async def test_a_key_can_not_lead_out_of_the_store(store: Store, key: str) -> No
         await store.write(key, chunks(b"x"))
     with pytest.raises(Invalid):
         await read(store, key)
-
-
-async def test_a_usable_store_says_so(store: Store) -> None:
-    await store.check()
-    free = await store.free_bytes()
-    assert free is None or free > 0

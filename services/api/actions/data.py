@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ import structlog
 from glimpse import quotas, signatures, usage
 from glimpse.database import blobs
 from glimpse.database import images as rows
+from glimpse.database.blobs import Location
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Forbidden, GlimpseError, Gone, Invalid, NotFound, StoreError, TooLarge, Unavailable
 from glimpse.formats import inspect
@@ -22,7 +23,7 @@ from glimpse.quotas import Quota, Reservation
 from glimpse.settings import seconds
 from glimpse.signatures import Signature
 from glimpse.stores.measure import Measure, Measured
-from glimpse.stores.store import Store
+from glimpse.stores.store import Store, told
 from schemas.events import ImageActivated, ImageUploaded, UploadFailed, UploadStarted
 from schemas.vocabulary import Status
 from services.api.actions import seeing
@@ -98,33 +99,40 @@ async def download(ports: Ports, caller: Caller, image_id: str, preferred: Seque
     _check_preferred(ports, preferred)
     async with ports.database.reading() as reader:
         seen = await seeing.find(reader, caller, image_id)
-        copies = await blobs.list_copies(reader, image_id) if seen.image.stores else {}
+        copies = await blobs.list_copies(reader, image_id) if seen.image.stores else []
     image = seen.image
     if image.status is Status.DEACTIVATED and not caller.is_admin:
         raise Forbidden("The requested image has been deactivated. Image data download is forbidden.")
     ports.policy.require("download_image", seen)
     if preferred:
         ports.policy.require("download_from_store", seen)
-    names = dict.fromkeys((*preferred, *ports.catalog.by_weight(copies)))
-    return await _first_whole(ports, image, {name: copies[name] for name in names if name in copies})
+    first = list(dict.fromkeys(preferred))
+    last = len(first)
+    in_order = sorted(
+        ports.catalog.sorted_by_weight(copies),
+        key=lambda copy: first.index(copy.store) if copy.store in first else last,
+    )
+    return await _first_whole(ports, image, in_order)
 
 
-async def _first_whole(ports: Ports, image: ImageRow, copies: Mapping[str, str]) -> Copy | None:
+async def _first_whole(ports: Ports, image: ImageRow, copies: Sequence[Location]) -> Copy | None:
     """Return the first copy that its store has as it was stored."""
     troubled = False
-    for name, key in copies.items():
+    for copy in copies:
+        name = copy.store
         try:
             store = ports.catalog.get(name)
             async with asyncio.timeout(ports.settings.api.patience_seconds):
-                size = await store.size(key)
+                size = await store.size(copy.key)
         except (NotFound, StoreError, TimeoutError) as error:  # not configured any more, away, or hanging
             reason = error.message if isinstance(error, GlimpseError) else "the store does not answer"
             log.warning("a copy can not be read", image=image.id, store=name, reason=reason)
             troubled = True
             continue
         if size is not None and size == image.size:
-            return Copy(image, store, key, size)
-        log.error("a copy is gone" if size is None else "a copy is damaged", image=image.id, store=name, key=key)
+            return Copy(image, store, copy.key, size)
+        what = "a copy is gone" if size is None else "a copy is damaged"
+        log.error(what, image=image.id, store=name, key=told(copy.key))
         troubled = troubled or size is not None
     if troubled:
         raise StoreError(f"no store gives the bytes of image {image.id}")
@@ -161,6 +169,8 @@ async def _begin(
             raise Conflict(f"image {image_id} is {image.status}: only a queued one takes bytes")
         if image.disk_format is None or image.container_format is None:
             raise Invalid("set disk_format and container_format before the upload: they say what the bytes are")
+        if store.read_only:
+            raise Gone(f"store {store.name} takes no bytes: name another one")  # IMG-409
         check_size(ports, announced)
         await blobs.doom_staged(tx, image_id)  # what a failed import left is dropped (IMG-721)
         blob = await blobs.insert(tx, image_id, store.name, key, seconds(ports.settings.scrubber.abandoned_seconds))

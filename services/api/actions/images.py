@@ -11,13 +11,15 @@ from glimpse.database import images as rows
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Forbidden
 from glimpse.image import ImageRow, changes, document
-from schemas.events import ImageCreated, ImageUpdated
-from schemas.vocabulary import Visibility
+from glimpse.lifecycle import Mover
+from schemas.events import ImageActivated, ImageCreated, ImageEvent, ImageUpdated
+from schemas.vocabulary import Status, Visibility
 from services.api import limits, patches
-from services.api.actions import seeing
+from services.api.actions import placing, seeing
 from services.api.caller import Caller
 from services.api.drafts import Draft, draft
 from services.api.patches import Change
+from services.api.places import Places
 from services.api.policy.policy import Seen
 from services.api.ports import Ports
 from services.api.queries import images
@@ -86,16 +88,38 @@ async def update(ports: Ports, caller: Caller, image_id: str, wanted: Sequence[C
     """Change metadata: every change, or none."""
     if not wanted:  # nothing is checked but that the caller can see it (IMG-147, AC-17)
         return await show(ports, caller, image_id)
-    async with ports.database.transaction(caller.actor) as tx:
+    may = functools.partial(ports.protections.allows, caller)
+
+    def applied(seen: Seen, places: Places) -> ImageRow:
+        return patches.applied(seen.image, wanted, ports.fields, lambda each: _permit(ports, seen, each), may, places)
+
+    known = await placing.look_up(ports, caller, image_id, wanted, applied)
+    async with quotas.telling(ports.database, caller.actor), ports.database.transaction(caller.actor) as tx:
         seen = await seeing.lock(tx, caller, image_id)
-        may = functools.partial(ports.protections.allows, caller)
-        image = patches.applied(seen.image, wanted, ports.fields, lambda change: _permit(ports, seen, change), may)
+        places = await placing.places(tx, ports, seen.image, known)
+        image = applied(seen, places)
         _check_limits(ports, seen.image, image, wanted)
-        saved = await rows.save(tx, image)
-        previous = changes(seen.image, saved)
-        await tx.emit(ImageUpdated(subject=saved.id, version=saved.version, image=document(saved), previous=previous))
+        if places.is_changed:
+            image = await placing.write(tx, ports, image, places)
+        saved = await _saved(tx, seen.image, image, places.status)
         (seen,) = await seeing.located(tx, [replace(seen, image=saved)], ports.settings.images)
     return seen
+
+
+async def _saved(tx: Transaction, before: ImageRow, image: ImageRow, status: Status) -> ImageRow:
+    """Write a changed image, and tell; one that got its bytes by that is active now (IMG-362)."""
+    if status is before.status:
+        saved = await rows.save(tx, image)
+        told: list[ImageEvent] = [ImageUpdated(subject=saved.id, version=saved.version, image=document(saved))]
+    else:
+        saved = await rows.move(tx, image, status, Mover.API)
+        told = [  # one move, one version: it is the last one's
+            ImageUpdated(subject=saved.id, image=document(saved)),
+            ImageActivated(subject=saved.id, version=saved.version, image=document(saved)),
+        ]
+    for event in told:
+        await tx.emit(event.model_copy(update={"previous": changes(before, saved)}))
+    return saved
 
 
 def _permitted_owner(ports: Ports, caller: Caller, wanted: Draft) -> str | None:
@@ -117,11 +141,12 @@ PUBLISHING = {Visibility.PUBLIC: "publicize_image", Visibility.COMMUNITY: "commu
 def _permit(ports: Ports, seen: Seen, change: Change) -> None:
     """Raise unless a change is the caller's to make (AC-17, AC-91)."""
     if change.name == "locations":
-        if change.op == "replace" and not change.value:  # before any rule (AC-91)
+        if change.op == "replace" and not change.value:  # before anybody is asked for rights (AC-91)
             raise Forbidden("Cannot set locations to empty list.")
-        rule = "delete_image_location" if change.op == "remove" else "set_image_location"
-        ports.policy.require(rule, seen)
-        raise Forbidden("It's not allowed to change locations if locations are invisible.")
+        ports.policy.require("delete_image_location" if change.op == "remove" else "set_image_location", seen)
+        if not ports.settings.images.show_locations:
+            raise Forbidden("It's not allowed to change locations if locations are invisible.")
+        return
     if change.name == "owner" and not seen.caller.is_admin:
         raise Forbidden("Owner can't be updated by non admin.")
     if change.name == "visibility" and change.value in PUBLISHING:

@@ -42,14 +42,14 @@ async def request_import(ports: Ports, caller: Caller, image_id: str, wished: Wi
         await _check_image(tx, image, wished.method)
         wishes.check_remote(wished.body["method"])
         ports.policy.require("copy_image" if wished.method is ImportMethod.COPY_IMAGE else "modify_image", seen)
-        await _check_lock(tx, image)
+        await check_lock(tx, image)
         stores = _targets(ports, wished, image)
         if not stores:  # every store has it already (IMG-483)
             return
         for uri in wishes.uris(wished.body["method"]):
             addresses.check_uri(uri, ports.settings.import_)
         await _require_room(tx, ports, image, wished.method, len(stores))
-        await _write_down(tx, ports, replace(seen, image=await _unlocked(tx, ports, image)), wished, stores)
+        await _write_down(tx, ports, replace(seen, image=await unlocked(tx, ports, image)), wished, stores)
 
 
 async def _check_image(tx: Transaction, image: ImageRow, method: ImportMethod) -> None:
@@ -79,14 +79,14 @@ async def _require_room(tx: Transaction, ports: Ports, image: ImageRow, method: 
     await quotas.require_room(tx, quotas.of_stored(ports.settings, image.owner), size * copies)
 
 
-async def _check_lock(tx: Transaction, image: ImageRow) -> None:
+async def check_lock(tx: Transaction, image: ImageRow) -> None:
     """Raise Conflict while another task holds the image (IMG-481); it does not when nobody is at it any more."""
     holder = image.service_properties.get(imports.LOCK)
     if holder is not None and await tasks.is_fresh(tx, holder, STALE["pending"], STALE["processing"]):
         raise Conflict(f"image {image.id} is locked by task {holder}: wait until that has ended")
 
 
-async def _unlocked(tx: Transaction, ports: Ports, image: ImageRow) -> ImageRow:
+async def unlocked(tx: Transaction, ports: Ports, image: ImageRow) -> ImageRow:
     """End the task that came to nothing, and leave nothing of it on the image (IMG-490)."""
     holder = image.service_properties.get(imports.LOCK)
     if holder is None:

@@ -23,12 +23,13 @@ async def find(reader: Reader, caller: Caller, image_id: str) -> Seen:
 
 
 async def located(reader: Reader, seen: Sequence[Seen], rules: settings.Images) -> list[Seen]:
-    """Say of images where their bytes are, in a deployment that shows it (IMG-14); one statement for all of them."""
-    with_bytes = [each.image.id for each in seen if each.image.stores] if rules.show_direct_url else []
+    """Say of images where their bytes are, in a deployment that shows it; one statement for all (IMG-14, IMG-15)."""
+    shows = rules.show_direct_url or rules.show_locations
+    with_bytes = [each.image.id for each in seen if each.image.stores] if shows else []
     if not with_bytes:
         return list(seen)
     copies = await blobs.list_copies_of(reader, with_bytes)
-    return [replace(each, copies=copies.get(each.image.id, {})) for each in seen]
+    return [replace(each, copies=copies.get(each.image.id, [])) for each in seen]
 
 
 async def lock(tx: Transaction, caller: Caller, image_id: str) -> Seen:

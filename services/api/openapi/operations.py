@@ -157,6 +157,8 @@ OPERATIONS: Mapping[str, Operation] = {
     f"PUT {IMAGE}/file": Operation(GONE, ARRIVING, {OCTETS: BYTES}, SENT_BYTES),
     f"PUT {IMAGE}/stage": Operation(GONE, ARRIVING, {OCTETS: BYTES}, SENT_BYTES),
     f"POST {IMAGE}/import": Operation({202: None}, (403, 404, 408, 409, 413), _takes("ImportBody"), (STORE,)),
+    f"GET {IMAGE}/locations": _shows("Locations", 403, 404),
+    f"POST {IMAGE}/locations": Operation({202: None}, (403, 404, 408, 409, 413), _takes("NewLocation")),
     f"GET {IMAGE}/tasks": _shows("ImageTasks", 403, 404),
     f"PUT {IMAGE}/tags/{{tag}}": Operation(GONE, (403, 404, 413)),
     f"DELETE {IMAGE}/tags/{{tag}}": Operation(GONE, (403, 404)),

@@ -7,6 +7,7 @@ from schemas import discovery, metadef_discovery, metadefs
 from schemas.images import LONGEST, NEVER_CREATED, READ_ONLY_AT_CREATE, ImageFields
 from schemas.metadefs import Form
 from schemas.vocabulary import ImportMethod, MemberStatus, TaskType
+from services.api.location_bodies import ALGORITHMS
 from services.api.patches import OPERATIONS
 
 Schema = dict[str, Any]
@@ -119,6 +120,16 @@ def _about_images(fields: ImageFields) -> dict[str, Schema]:
             },
             ("method",),
         ),
+        "NewLocation": obj(
+            {
+                "url": TEXT,
+                "validation_data": obj(
+                    {"os_hash_algo": {"enum": list(ALGORITHMS)}, "os_hash_value": TEXT}, additionalProperties=False
+                ),
+            },
+            ("url",),
+        ),
+        "Locations": {"type": "array", "items": obj({"url": TEXT, "metadata": ANY_OBJECT}, ("url", "metadata"))},
         "Member": {**member, "type": "object", "required": ["member_id", "image_id", "status"]},
         "Members": list_of("Member", "members", schema=TEXT),
         "NewMember": obj({"member": {**TEXT, "minLength": 1, "maxLength": LONGEST}}, ("member",)),

@@ -1,6 +1,6 @@
 """Ask the rules, and say no in the way that tells a stranger nothing (AC-12)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from glimpse import settings
+from glimpse.database.blobs import Location
 from glimpse.errors import Forbidden, Invalid, NotFound
 from glimpse.image import ImageRow
 from schemas.vocabulary import Visibility
@@ -59,8 +60,8 @@ class Seen:
     image: ImageRow
     caller: Caller
     is_member: bool = False
-    copies: Mapping[str, str] | None = None
-    """The keys of its copies by store, where that is shown (IMG-14)."""
+    copies: Sequence[Location] = ()
+    """Where its bytes are, in a deployment that shows it (IMG-14, IMG-15)."""
 
     def get(self, name: str, default: Any = None, /) -> Any:
         """Return what a rule asks for by name."""

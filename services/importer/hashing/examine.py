@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from glimpse.database import blobs, images
+from glimpse.database.blobs import Location
 from glimpse.database.pool import Actor
 from glimpse.errors import NotFound
 from glimpse.image import ImageRow, changes, document
@@ -38,21 +39,21 @@ async def examine(ports: Ports, image_id: str, algorithm: str | None, pace: Pace
     if image is None or image.status not in READABLE or not copies:
         return []
     wanted = list(dict.fromkeys(each for each in (image.os_hash_algo, algorithm) if each))
-    measured = {store: await _measured(ports, store, key, wanted, pace) for store, key in copies.items()}
+    measured = [(copy, await _measured(ports, copy.store, copy.key, wanted, pace)) for copy in copies]
     wrong = [
-        Corruption(image_id, store, reason)
-        for store, found in measured.items()
+        (copy, Corruption(image_id, copy.store, reason))
+        for copy, found in measured
         if (reason := _difference(image, found)) is not None
     ]
-    whole = [found for found in measured.values() if found is not None]
+    whole = [found for _copy, found in measured if found is not None]
     if not wrong and any(found.digests != whole[0].digests for found in whole):
         reason = "the copies in the stores of this image are not the same, and nothing says which of them is right"
-        wrong = [Corruption(image_id, store, reason) for store in measured]
+        wrong = [(copy, Corruption(image_id, copy.store, reason)) for copy in copies]
     if wrong:
-        await _tell(ports, image, copies, wrong)
+        await _tell(ports, image, wrong)
     elif algorithm is not None:
         await _record(ports, image, algorithm, whole[0])
-    return wrong
+    return [corruption for _copy, corruption in wrong]
 
 
 async def _measured(ports: Ports, store: str, key: str, algorithms: Sequence[str], pace: Pace) -> Measured | None:
@@ -84,12 +85,12 @@ def _difference(image: ImageRow, found: Measured | None) -> str | None:
     return None
 
 
-async def _tell(ports: Ports, image: ImageRow, copies: dict[str, str], wrong: Sequence[Corruption]) -> None:
+async def _tell(ports: Ports, image: ImageRow, wrong: Sequence[tuple[Location, Corruption]]) -> None:
     """Tell of copies that are still what they were when they were read: one that was deleted meanwhile is none."""
     async with ports.database.transaction(ACTOR) as tx:
-        still = await blobs.list_copies(tx, image.id)
-        for each in wrong:
-            if still.get(each.store) == copies[each.store]:
+        still = {(copy.id, copy.key) for copy in await blobs.list_copies(tx, image.id)}
+        for copy, each in wrong:
+            if (copy.id, copy.key) in still:
                 await tx.emit(CorruptionDetected(subject=image.id, store=each.store, reason=each.reason))
 
 

@@ -14,6 +14,7 @@ import orjson
 
 from glimpse import sealed, settings
 from glimpse.errors import Invalid
+from glimpse.guard import Guard
 from glimpse.image import ImageRow
 from schemas.images import NEVER_CREATED, is_reserved, is_too_wide
 from schemas.vocabulary import Status
@@ -27,7 +28,6 @@ from services.importer.failures import (
 )
 from services.importer.ports import Ports
 from services.importer.sources import web_download
-from services.importer.sources.guard import Guard
 from services.importer.sources.web_download import Download
 from services.importer.work import Described, Source, Task
 

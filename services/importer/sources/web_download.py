@@ -17,6 +17,7 @@ from yarl import URL
 
 from glimpse import addresses, settings
 from glimpse.errors import Invalid
+from glimpse.guard import Guard
 from services.importer.failures import (
     SOURCE_FORBIDDEN_ADDRESS,
     SOURCE_NOT_FOUND,
@@ -26,7 +27,6 @@ from services.importer.failures import (
     ImportFailure,
 )
 from services.importer.ports import Ports
-from services.importer.sources.guard import Guard
 from services.importer.work import Source, Task
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -8,7 +8,7 @@ from glimpse.database import blobs, images
 from glimpse.database.pool import Transaction
 from glimpse.errors import Conflict, Gone
 from glimpse.image import ImageRow, document
-from glimpse.imports import ERROR, LOCK, SOURCE
+from glimpse.imports import ERROR, SOURCE
 from glimpse.lifecycle import Mover
 from glimpse.stores.measure import Measured
 from schemas.events import ImageActivated, ImageUpdated
@@ -44,7 +44,7 @@ async def finish(ports: Ports, job: Job) -> Job:
 
 def is_locked_by(image: ImageRow, task: Task) -> bool:
     """Say whether an image is a task's to change; another one may have taken it over (IMG-490)."""
-    return image.service_properties.get(LOCK, task.id) == task.id
+    return imports.is_locked_by(image.service_properties, task.id)
 
 
 async def _activated(tx: Transaction, image: ImageRow, job: Job, algorithm: str) -> None:

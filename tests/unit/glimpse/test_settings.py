@@ -61,7 +61,7 @@ def test_another_file_counts_only_where_nobody_names_one_and_it_can_be_read(name
         (b"[import]\nallowed_networks = [10]", "import.allowed_networks: 10 is no network"),
         (b"[images]\nuser_storage_quota = '5 GB'", "'5 GB' is not written as it should be: a number, and B, KB"),
         (b"[bus]\nkafka_bootstrap = 'here'", "'here' is not written as it should be: host:port,host:port"),
-        (b"[stores.a]\npaths = []", "wrong setting: stores.a.paths: should name at least 1"),
+        (b"[stores.a]\npaths = []", "wrong setting: stores.a: a file store needs paths: its directories"),
         (b"[stores.a]\npaths = [{path = 'here'}]", "stores.a.paths.0.path: here is no absolute path"),
         (b"api", "is not TOML"),
         (b"\xff", "is not TOML"),

@@ -17,6 +17,7 @@ TABLE = [
     ("IMG-664", f"/images/{AN_ID}/import", "POST", "POST"),
     ("IMG-665", f"/images/{AN_ID}/stage", "PUT", "PUT"),
     ("IMG-666", f"/images/{AN_ID}/file", "GET PUT", "GET, PUT"),
+    ("IMG-667", f"/images/{AN_ID}/locations", "GET POST", "POST"),  # IMG-80
     ("IMG-668", f"/images/{AN_ID}/actions/deactivate", "POST", "POST"),
     ("IMG-668", f"/images/{AN_ID}/actions/reactivate", "POST", "POST"),
     ("IMG-719", f"/images/{AN_ID}/actions/restore", "POST", "POST"),

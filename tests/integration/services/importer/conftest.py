@@ -99,6 +99,33 @@ class House:
             await images.save(tx, replace(image, service_properties=told))
         return task_id
 
+    async def locate(self, image_id: str, url: str, said: dict[str, str] | None = None) -> str:
+        """Write the task that adds a location, and its lock; returns the task's id."""
+        task_id = str(uuid.uuid4())
+        async with self.database.transaction() as tx:
+            await tx.execute(
+                """
+                INSERT INTO tasks (id, type, image_id, owner, user_id, request_id, input)
+                VALUES ($1, 'location_import', $2, 'p1', 'u1', 'req-1', $3)
+                """,
+                task_id,
+                image_id,
+                {"image_id": image_id, "loc_url": url, "validation_data": said or {}},
+            )
+            image = await images.lock(tx, image_id)
+            told = {**image.service_properties, imports.LOCK: task_id}
+            await images.save(tx, replace(image, service_properties=told))
+        return task_id
+
+    def with_images(self, **rules: Any) -> "House":
+        """Return an importer with other settings of images."""
+        settings = self.ports.settings
+        configured = settings.model_copy(update={"images": settings.images.model_copy(update=rules)})
+        self.number += 1
+        name = f"{self.ports.worker}{self.number}"
+        ports = Ports(self.database, self.ports.catalog, self.ports.scratch, configured, name)
+        return House(self.database, ports, self.folder)
+
     async def again(self, image_id: str) -> None:
         """Move a queued image to importing, as the API does."""
         await self.execute("UPDATE images SET status = 'importing', staged_until = NULL WHERE id = $1", image_id)
@@ -158,11 +185,14 @@ class House:
 
 @pytest.fixture
 async def house(database: Database, dsn: str, tmp_path: Path) -> AsyncIterator[House]:
-    """An importer with the stores `fast` and `cheap`, that may fetch from the loopback interface."""
+    """An importer with the stores `fast`, `cheap` and `web`, that may fetch from the loopback interface."""
     settings = Settings.model_validate(
         {
             "postgres": {"dsn": dsn},
-            "stores": {name: {"paths": [{"path": tmp_path / name}]} for name in ("fast", "cheap")},
+            "stores": {
+                **{name: {"paths": [{"path": tmp_path / name}]} for name in ("fast", "cheap")},
+                "web": {"type": "http"},
+            },
             "default_store": "fast",
             "staging": {"paths": [{"path": tmp_path / "staging"}]},
             "import": {
