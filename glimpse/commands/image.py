@@ -250,8 +250,17 @@ def _show(image: dict[str, Any], as_json: bool) -> None:
         return
     table = Table("member", "value")
     for member, value in sorted(image.items()):
-        table.add_row(member, ", ".join(value) if isinstance(value, list) else "" if value is None else str(value))
+        table.add_row(member, _words(value))
     tables.show(table)
+
+
+def _words(value: Any) -> str:
+    """Return what a member holds as one would read it; what has members itself as JSON."""
+    if isinstance(value, list):
+        return ", ".join(_words(each) for each in value)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
 
 
 def _print_json(value: Any) -> None:

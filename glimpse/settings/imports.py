@@ -114,6 +114,14 @@ class Import(Section):
     convert_cpu_seconds: int = Field(3600, ge=1, description="CPU time of one conversion.")
     allow_unconfined: bool = Field(False, description="Convert even where the machine offers no sandbox. Do not.")
 
+    @model_validator(mode="after")
+    def _is_heard_of_before_it_is_given_up(self) -> Self:
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError(
+                "heartbeat_seconds must be at most half of lease_seconds: else living workers lose their tasks"
+            )
+        return self
+
     @field_validator("allowed_hosts", "disallowed_hosts")
     @classmethod
     def _as_uris_have_them(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:

@@ -242,6 +242,8 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what is no request; a stranger's mistake is one line in the log, where aiohttp writes a traceback."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # whoever went away while it was answered is told nothing, and is no mistake of ours
         if status >= 500:
             return super().handle_error(request, status, exc, message)
         if isinstance(exc, http_exceptions.LineTooLong):

@@ -9,6 +9,9 @@ from aiohttp import web
 from glimpse.errors import Unauthenticated
 from services.api.caller import Caller
 
+LONGEST_NAME = 255
+"""Of a user or a project: what an owner may have."""
+
 
 def unknown() -> Unauthenticated:
     """Return the refusal of somebody of whom nothing is known, in the words that clients have always read (AC-61)."""
@@ -28,7 +31,15 @@ def caller(
     service_roles: Iterable[str] = (),
     **more: Any,
 ) -> Caller:
-    """Return a caller; `more` are further credentials, as far as they are known."""
+    """Return a caller; `more` are further credentials, as far as they are known.
+
+    Who has no project has no such credential: no rule finds that they own what nobody owns. Raises Unauthenticated for
+    a user or a project that no image could have for its owner.
+    """
+    if not all(_can_be_kept(name) for name in (user, project) if name is not None):
+        raise unknown()
+    project = project or None
+    of_project = {} if project is None else {"project_id": project, "tenant": project}
     own, of_service = frozenset(role.strip().lower() for role in roles), frozenset(service_roles)
     return Caller(
         request_id=request_id,
@@ -40,13 +51,16 @@ def caller(
         credentials={
             "user_id": user,
             "user": user,
-            "project_id": project,
-            "tenant": project,
+            **of_project,
             "roles": own,
             "service_roles": of_service,
             **more,
         },
     )
+
+
+def _can_be_kept(name: str) -> bool:
+    return len(name) <= LONGEST_NAME and all("\0" < character <= "\uffff" for character in name)
 
 
 def token_of(request: web.BaseRequest) -> str:

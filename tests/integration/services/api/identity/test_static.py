@@ -95,3 +95,15 @@ def test_with_a_file_that_makes_no_sense_nothing_starts(file, text, reason):
     file.write_text(text)
     with pytest.raises(Invalid, match=reason):
         static.read(file)
+
+
+@pytest.mark.rule("IMG-259")
+async def test_who_has_no_project_owns_nothing_and_shares_nothing_with_others_who_have_none(api, file):
+    tokens, entries = zip(*(made("--user", name) for name in ("alice", "mallory")), strict=True)
+    root, entry = made("--user", "root", "--project", "p1", "--roles", "admin")
+    say(file, "".join((*entries, entry)))
+    alice, mallory = (bearer(api, token) for token in tokens)
+    assert (await alice.ask("POST", "/v2/images", {"visibility": "private"})).status == 403
+    unowned = await bearer(api, root).create(visibility="private", owner=None)
+    for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/file"), ("PUT", "/tags/x")):
+        assert (await mallory.ask(method, f"/v2/images/{unowned['id']}{path}")).status == 404
