@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import struct
 import tempfile
 from collections.abc import Callable, Collection, Sequence
@@ -32,6 +33,8 @@ WRONG_COUNTS = re.compile(
 PER_CENT = re.compile(rb"\((\d+\.\d+)/100%\)")
 DESCRIPTOR = re.compile(r"'?/proc/self/fd/\d+'?")
 NO_ROOM = (b"No space left on device", b"Disk quota exceeded")
+FROM_OUTSIDE = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+"""Signals that no image causes: a machine, or a service, that stops. The next try may do better."""
 NO_MEMORY = (
     b"cannot allocate memory",
     b"could not allocate",
@@ -165,6 +168,8 @@ def _judge(outcome: Outcome, verb: str, limits: Limits) -> None:
         raise StoreFull(f"no room to work on the image: {told}")
     if any(sign in outcome.stderr.lower() for sign in NO_MEMORY):
         raise Unavailable(f"qemu-img {verb} was stopped at its limit of memory: {told}")
+    if -outcome.status in FROM_OUTSIDE:
+        raise Unavailable(f"qemu-img {verb} was ended by somebody else (signal {-outcome.status})")
     if outcome.status < 0:
         raise WrongFormat(f"qemu-img {verb} broke down over the image (signal {-outcome.status}): {told}")
     if b"error while writing" in outcome.stderr:

@@ -4,11 +4,13 @@ import asyncio
 import os
 import random
 import shutil
+import signal
 import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import uvloop
 
@@ -277,6 +279,22 @@ async def test_a_cancelled_conversion_leaves_no_process(tmp_path):
         await converting
     assert b"qemu-img" not in children_of_ours()
     assert target.stat().st_size < source.stat().st_size
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_somebody_who_ends_it_says_nothing_of_the_image(tmp_path, number):
+    source = tmp_path / "large.raw"
+    with source.open("wb") as file:
+        for _ in range(64):
+            file.write(random.Random(2).randbytes(4 * MIB))
+
+    def end(_progress):
+        for child in psutil.Process().children(recursive=True):
+            if child.name() == "qemu-img":
+                child.send_signal(number)
+
+    with pytest.raises(Unavailable, match="ended by somebody else"):
+        await qemu.convert(source, "raw", tmp_path / "t.qcow2", "qcow2", replace(LIMITS, file_bytes=1024 * MIB), end)
 
 
 def children_of_ours() -> list[bytes]:
