@@ -127,6 +127,8 @@ def _permitted_owner(ports: Ports, caller: Caller, wanted: Draft) -> str | None:
     owner: str | None = wanted.base.get("owner", caller.project)
     if owner != caller.project and not caller.is_admin:
         raise Forbidden(f"You are not permitted to create images owned by '{owner}'")
+    if owner is None and not caller.is_admin:
+        raise Forbidden("Without a project there is nobody to own an image: ask with a token of one.")
     visibility = wanted.base.get("visibility", "private")  # what the rules are asked about (AC-3)
     target = {"project_id": owner, "owner": owner, "visibility": visibility}
     ports.policy.require_plainly(caller, "add_image", target)

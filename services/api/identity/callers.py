@@ -33,13 +33,11 @@ def caller(
 ) -> Caller:
     """Return a caller; `more` are further credentials, as far as they are known.
 
-    Who has no project has no such credential: no rule finds that they own what nobody owns. Raises Unauthenticated for
-    a user or a project that no image could have for its owner.
+    Raises Unauthenticated for a user or a project that no image could have for its owner.
     """
     if not all(_can_be_kept(name) for name in (user, project) if name is not None):
         raise unknown()
     project = project or None
-    of_project = {} if project is None else {"project_id": project, "tenant": project}
     own, of_service = frozenset(role.strip().lower() for role in roles), frozenset(service_roles)
     return Caller(
         request_id=request_id,
@@ -51,7 +49,8 @@ def caller(
         credentials={
             "user_id": user,
             "user": user,
-            **of_project,
+            "project_id": project,
+            "tenant": project,
             "roles": own,
             "service_roles": of_service,
             **more,

@@ -112,6 +112,13 @@ class Policy:
             if rule == "get_image" or not self.allows(seen.caller, "get_image", seen):
                 raise NotFound(NOT_FOUND)
             raise _not_authorized(rule)
+        if (
+            rule != "get_image"
+            and seen.image.owner is None
+            and seen.caller.project is None
+            and not seen.caller.is_admin
+        ):
+            raise _not_authorized(rule)  # to the rules nobody's project is nobody's (AC-1); nobody owns it all the same
         self._require_ownership(rule, seen)
 
     def require_plainly(self, caller: Caller, rule: str, target: Attributes) -> None:

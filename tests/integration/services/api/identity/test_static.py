@@ -105,5 +105,6 @@ async def test_who_has_no_project_owns_nothing_and_shares_nothing_with_others_wh
     alice, mallory = (bearer(api, token) for token in tokens)
     assert (await alice.ask("POST", "/v2/images", {"visibility": "private"})).status == 403
     unowned = await bearer(api, root).create(visibility="private", owner=None)
-    for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/file"), ("PUT", "/tags/x")):
-        assert (await mallory.ask(method, f"/v2/images/{unowned['id']}{path}")).status == 404
+    assert (await mallory.get(f"/v2/images/{unowned['id']}")).status == 200  # AC-1: None is None
+    for method, path in (("DELETE", ""), ("GET", "/file"), ("PUT", "/tags/x"), ("POST", "/actions/deactivate")):
+        assert (await mallory.ask(method, f"/v2/images/{unowned['id']}{path}")).status == 403
