@@ -257,6 +257,22 @@ async def test_while_the_provider_is_away_its_known_keys_count_and_nobody_else_i
         assert await status(bearer_at(api, own.token(key))) == 503
 
 
+async def test_while_the_provider_hangs_nobody_with_a_known_key_waits_for_it(run, settings, own, monkeypatch):
+    settings["auth"] |= {"jwt_keys_seconds": 0.001, "jwt_timeout_seconds": 600}
+    monkeypatch.setattr(keys, "MOMENT_SECONDS", 0.01)
+    old = own.make()
+    async with run(settings) as api:
+        assert await status(bearer_at(api, own.token(old))) == 200
+        own.answers.clear()
+        assert [await status(bearer_at(api, own.token(old))) for _ in range(20)] == [200] * 20
+        assert own.waits == 1
+        new = own.make()
+        own.answers.set()
+        await until(lambda: status(bearer_at(api, own.token(new))), lambda seen: seen == 200)
+        own.answers.clear()
+        assert await status(bearer_at(api, own.token(old))) == 200  # and the one who still asks keeps nobody up
+
+
 async def test_a_document_of_another_provider_is_not_believed(run, settings, own):
     settings["auth"]["jwt_issuer"] = f"{own.base}/"
     async with run(settings) as api:
