@@ -9,6 +9,7 @@ import time
 import jwt
 import pytest
 import pytest_asyncio
+from aiohttp.test_utils import make_mocked_request
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.api.identity.jwt import keys
@@ -81,6 +82,15 @@ async def test_a_signed_token_says_who_asks_in_which_project_and_role(bearer, pr
 @pytest.mark.parametrize("field", ["Authorization", "X-Auth-Token", "X-Storage-Token"])
 async def test_a_token_may_come_in_any_of_the_fields(bearer, provider, field):
     assert await status(bearer(provider.token(provider.make()), field)) == 200
+
+
+@pytest.mark.rule("OP-101")
+@pytest.mark.parametrize("others", [{}, {"X-Auth-Token": "unchecked", "X-Storage-Token": "unchecked"}])
+async def test_the_token_of_a_caller_is_the_one_that_was_believed(api, provider, others):
+    token = provider.token(provider.make())
+    request = make_mocked_request("GET", "/v2/images", {"Authorization": f"Bearer {token}", **others})
+    caller = await api.ports.identity.identify(request, "req-1")
+    assert (caller.token, token in repr(caller)) == (token, False)
 
 
 @pytest.mark.parametrize(
