@@ -26,6 +26,8 @@ log = structlog.get_logger()
 FIRST_STEP = 4 * 2**20
 LARGEST_STEP = 2**30
 PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 1.0
+"""A stream that waits asks again after pauses that grow to this, so that many of them leave the database to others."""
 PATIENCE_SECONDS = 60.0
 """How long a stream waits for others that neither end nor come to a halt."""
 
@@ -147,15 +149,24 @@ class Reservation:
             yield chunk
 
     async def _grow(self, before: int) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not await self._grown(before, is_last=time.monotonic() > deadline):
-            await asyncio.sleep(PAUSE_SECONDS)
+        deadline, pause = time.monotonic() + PATIENCE_SECONDS, PAUSE_SECONDS
+        fits = await self._grown(before)
+        while not fits:
+            await asyncio.sleep(pause)
+            pause, is_last = min(2 * pause, LONGEST_PAUSE_SECONDS), time.monotonic() > deadline
+            fits = await self._grown(before, again=not is_last, is_last=is_last)
 
-    async def _grown(self, before: int, *, is_last: bool) -> bool:
-        """Take the next step if it fits, or as much as is needed; else give back and say that we wait."""
+    async def _grown(self, before: int, *, again: bool = False, is_last: bool = False) -> bool:
+        """Take the next step if it fits, or as much as is needed; else give back and say that we wait.
+
+        Who asks again does not queue behind others who look at the project's quota, since it would keep a connection.
+        """
         ahead, fits = min(max(self._held, FIRST_STEP), LARGEST_STEP), True
         async with self._database.transaction() as tx:
-            await reservations.lock_project(tx, self._quotas[0].project)
+            if not again:
+                await reservations.lock_project(tx, self._quotas[0].project)
+            elif not await reservations.try_lock_project(tx, self._quotas[0].project):
+                return False
             for quota in self._quotas:
                 free, others_move = await quota.free(tx, self._copies)
                 if self._used > free:

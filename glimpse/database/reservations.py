@@ -35,6 +35,12 @@ async def lock_project(tx: Transaction, project: str) -> None:
     await tx.fetchval("SELECT pg_advisory_xact_lock(hashtextextended('quota of ' || $1, 0))", project)
 
 
+async def try_lock_project(tx: Transaction, project: str) -> bool:
+    """Do the same if nobody else looks at it now; says whether it was done."""
+    done: bool = await tx.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended('quota of ' || $1, 0))", project)
+    return done
+
+
 async def in_use(reader: Reader, project: str, but: Sequence[int]) -> InUse:
     """Return what counts of a project (IMG-629, IMG-641, IMG-722), but for these copies."""
     row = await reader.fetchrow(

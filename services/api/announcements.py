@@ -25,8 +25,6 @@ class Announced:
     digests: Mapping[str, str] = field(default_factory=dict)
     """Expected digests in hex, by hashlib's names."""
     store: str | None = None
-    token: str | None = field(default=None, repr=False)
-    """What the certificate of a signed image is asked for with (OP-101)."""
 
 
 def announced(headers: CIMultiDictProxy[str]) -> Announced:
@@ -34,7 +32,7 @@ def announced(headers: CIMultiDictProxy[str]) -> Announced:
     size = _size(headers.get("x-openstack-image-size"), "x-openstack-image-size")
     if size is None and "Content-Length" in headers:
         size = _size(headers["Content-Length"], "Content-Length")
-    return Announced(size, _digests(headers), headers.get("X-Image-Meta-Store"), headers.get("X-Auth-Token"))
+    return Announced(size, _digests(headers), headers.get("X-Image-Meta-Store"))
 
 
 def _size(text: str | None, name: str) -> int | None:

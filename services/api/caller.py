@@ -22,6 +22,8 @@ class Caller:
     """Nobody in particular, who may look at what is open to all (AC-42)."""
     is_scoped_elsewhere: bool = False
     """Has a system or a domain for its scope, and no project: every rule of the API denies (AC-4)."""
+    token: str | None = field(default=None, repr=False)
+    """What they were identified by, to ask others in their name with (OP-101)."""
     credentials: dict[str, Any] = field(default_factory=dict, repr=False)
     """What rules can ask about (AC-2)."""
 

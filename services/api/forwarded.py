@@ -14,7 +14,11 @@ from services.api.identity import headers
 
 HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
-PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^\s",;]*))\s*')
+LONGEST = 4096
+"""Characters of a Forwarded field; a longer one is passed over, since it may come from a client."""
+FIRST = re.compile(r'(?:[^",]++|"[^"]*+")*+')
+"""The first element of a Forwarded field: up to a comma outside quotes. Nothing here is ever read twice."""
+PAIR = re.compile(r'\s*+([A-Za-z]++)\s*+=\s*+(?:"([^"]*+)"|([^\s",;]*+))\s*+')
 """A parameter of a Forwarded element (RFC 7239)."""
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -56,6 +60,6 @@ def _said(fields: Mapping[str, str]) -> dict[str, str]:
     forwarded = fields.get("Forwarded")
     if forwarded is None:
         return {name: fields.get(f"X-Forwarded-{name.title()}", "").strip() for name in ("proto", "host", "for")}
-    first = re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', forwarded, maxsplit=1)[0]
-    found = (PAIR.fullmatch(part) for part in first.split(";"))
+    first = FIRST.match(forwarded) if len(forwarded) <= LONGEST else None
+    found = (PAIR.fullmatch(part) for part in (first[0] if first else "").split(";"))
     return {pair[1].lower(): pair[2] if pair[2] is not None else pair[3] for pair in found if pair}

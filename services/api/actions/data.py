@@ -60,7 +60,7 @@ async def _upload(
     store = _named_store(ports, announced.store)
     image, blob, key = await _begin(ports, caller, image_id, announced, store)
     try:
-        signature = await signatures.find(image.properties, ports.settings.signatures, announced.token)
+        signature = await signatures.find(image.properties, ports.settings.signatures, caller.token)
     except BaseException as error:
         await given_back(image_id, _give_back(ports, caller, image_id, blob, why(error)))
         raise

@@ -16,7 +16,7 @@ async def request_import(call: Call) -> web.Response:
     header = call.request.headers.get("X-Image-Meta-Store") if settings.api.multi_store else None
     wished = replace(
         wishes.wish(body, header, settings.import_.methods),
-        token=call.request.headers.get("X-Auth-Token"),
+        token=call.caller.token,
         catalogue=call.request.headers.get("X-Service-Catalog") if settings.auth.mode == "headers" else None,
     )
     await imports.request_import(call.ports, call.caller, call.names["image_id"], wished)

@@ -64,10 +64,20 @@ def _can_be_kept(name: str) -> bool:
 
 def token_of(request: web.BaseRequest) -> str:
     """Return the token that somebody shows, by either name. Raises Unauthenticated where there is none (AC-60)."""
-    token = (request.headers.get("X-Auth-Token") or request.headers.get("X-Storage-Token") or "").strip()
+    token = said_token(request)
     if not is_token(token):
         raise unknown()
     return token
+
+
+def said_token(request: web.BaseRequest) -> str:
+    """Return what a request says its token is, which may be nothing, or no token."""
+    return (request.headers.get("X-Auth-Token") or request.headers.get("X-Storage-Token") or "").strip()
+
+
+def shown(caller: Caller, token: str) -> Caller:
+    """Return a caller who was identified by a token."""
+    return replace(caller, token=token)
 
 
 def is_token(text: str) -> bool:

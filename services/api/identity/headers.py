@@ -25,7 +25,7 @@ class Named:
         if not is_trusted(request.remote, self._rules) or headers.get("X-Identity-Status") != "Confirmed":
             raise callers.unknown()
         _require_catalogue(headers.get("X-Service-Catalog"))
-        return callers.caller(
+        caller = callers.caller(
             request_id,
             headers.get("X-User-Id"),
             headers.get("X-Project-Id") or headers.get("X-Tenant-Id") or headers.get("X-Tenant"),
@@ -41,6 +41,8 @@ class Named:
             service_project_id=headers.get("X-Service-Project-Id"),
             service_project_domain_id=headers.get("X-Service-Project-Domain-Id"),
         )
+        token = callers.said_token(request)  # which the proxy has looked at
+        return callers.shown(caller, token) if callers.is_token(token) else caller
 
     async def look(self) -> None:
         """There is nobody to ask."""

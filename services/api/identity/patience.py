@@ -30,6 +30,10 @@ class Patience:
             self._not_before = now + self._probe_seconds
         return now
 
+    def may_begin(self) -> bool:
+        """Say whether anybody is to ask now."""
+        return not self._failures or time.monotonic() >= self._not_before
+
     def require_still(self, began: float) -> None:
         """Raise Unavailable if somebody else has failed since: who waited for them need not find out again."""
         if self._failures and began < self._failed_at:

@@ -49,10 +49,11 @@ class Listed:
     async def identify(self, request: web.BaseRequest, request_id: str) -> Caller:
         """Return who asks."""
         self._follow()
-        entry = self.entries.get(digest(callers.token_of(request)))
+        token = callers.token_of(request)
+        entry = self.entries.get(digest(token))
         if entry is None or (entry.expires_at is not None and entry.expires_at <= datetime.now(UTC)):
             raise callers.unknown()
-        return callers.caller(request_id, entry.user, entry.project, entry.roles)
+        return callers.shown(callers.caller(request_id, entry.user, entry.project, entry.roles), token)
 
     async def look(self) -> None:
         """There is nobody to ask."""

@@ -10,6 +10,7 @@ from glimpse import quotas
 from glimpse.database import reservations
 from glimpse.errors import TooLarge
 from glimpse.quotas import Quota, Reservation
+from tests.fixtures.waiting import until
 
 
 async def a_copy(tx, project="p1"):
@@ -69,6 +70,7 @@ def small_steps(monkeypatch):
     """Streams of kilobytes stand for streams of gigabytes."""
     monkeypatch.setattr(quotas, "FIRST_STEP", 20_000)
     monkeypatch.setattr(quotas, "PAUSE_SECONDS", 0.005)
+    monkeypatch.setattr(quotas, "LONGEST_PAUSE_SECONDS", 0.04)
 
 
 # IMG-629, IMG-722
@@ -131,3 +133,42 @@ async def test_without_a_quota_nothing_is_reserved(database):
         copy = await a_copy(tx)
         await quotas.reserve(tx, [], [copy], 5)
     assert await taken(database) == 0
+
+
+async def test_streams_that_wait_for_room_do_not_queue_for_the_lock_of_their_project(database, monkeypatch):
+    quota, tries = Quota("p1", 30_000), []
+    try_lock = reservations.try_lock_project
+
+    async def counted(tx, project):
+        tries.append(await try_lock(tx, project))
+        return tries[-1]
+
+    monkeypatch.setattr(reservations, "try_lock_project", counted)
+    slow = await begun(database, quota, 25_000)  # moves as long as it is neither stored nor doomed
+    async with database.transaction() as tx:
+        await reservations.reserve(tx, [slow], 25_000, waits=False)
+    waiting = [asyncio.create_task(stream(database, quota, 6_000)) for _ in range(3)]
+
+    async def asked():
+        return len(tries)
+
+    async def who_wait():
+        async with database.reading() as reader:
+            return await reader.fetchval("SELECT count(*) FROM blobs WHERE is_waiting")
+
+    await until(who_wait, lambda seen: seen == 3)
+    async with database.transaction() as tx:
+        await reservations.lock_project(tx, "p1")
+        begin = len(tries)
+        await until(asked, lambda seen: seen > begin + 10)
+        assert not any(tries[begin:])
+        assert not await tx.fetchval(
+            """
+            SELECT count(*)
+              FROM pg_locks
+              JOIN pg_database ON pg_database.oid = pg_locks.database
+             WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+            """
+        )
+    await end(database, slow, None)
+    assert await asyncio.gather(*waiting) == [6_000] * 3

@@ -60,7 +60,8 @@ class Signed:
         key = await self._keys.key(algorithm, key_id)
         if key is None:
             raise callers.unknown()
-        return claims.caller(self._seen_before(token, key, algorithm), self._rules, request_id)
+        caller = claims.caller(self._seen_before(token, key, algorithm), self._rules, request_id)
+        return callers.shown(caller, token)
 
     async def look(self) -> None:
         """Raise Unavailable unless the provider says what its keys are."""

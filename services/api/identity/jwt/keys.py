@@ -33,6 +33,8 @@ KEYS = 64
 """How many are kept as they are used: to make one of what the provider says takes longer than to use it."""
 AGAIN_SECONDS = 5.0
 """So long after a look nobody looks again for a key that is not known."""
+MOMENT_SECONDS = 0.5
+"""How long whoever finds that keys are due for a look waits for what the provider says."""
 LONGEST_SECONDS = 3600.0
 """Keys that could not be looked at for so long are believed no more."""
 
@@ -50,7 +52,11 @@ async def opened(rules: settings.Auth) -> AsyncIterator["Keys"]:
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"Accept": "application/json", "User-Agent": "glimpse"},
     ) as session:
-        yield Keys(session, rules)
+        keys = Keys(session, rules)
+        try:
+            yield keys
+        finally:
+            await keys.close()
 
 
 class Keys:
@@ -60,6 +66,7 @@ class Keys:
         self._session, self._rules = session, rules
         self._patience = Patience(rules.jwt_timeout_seconds)
         self._looking = asyncio.Lock()
+        self._anew: asyncio.Task[None] | None = None
         self._found: list[Mapping[str, Any]] = []
         self._made: Callable[[str, str | None], jwt.PyJWK | None] = lambda _algorithm, _key_id: None
         self._looked_at = -LONGEST_SECONDS
@@ -69,11 +76,13 @@ class Keys:
 
         It is the same object as long as the provider says the same of it.
         """
-        if self._age() > self._rules.jwt_keys_seconds:
+        if self._age() > LONGEST_SECONDS:
             await self._look(time.monotonic())
+        elif self._age() > self._rules.jwt_keys_seconds:
+            await self._look_for_a_moment()
         found = self._made(algorithm, key_id)
         if found is None and self._age() > AGAIN_SECONDS:  # the provider may have a new one
-            await self._look(time.monotonic(), must=True)
+            await self._look(time.monotonic())
             found = self._made(algorithm, key_id)
         return found
 
@@ -84,21 +93,39 @@ class Keys:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(f"{self._rules.jwt_issuer} does not say what its keys are: {error!r}") from None
 
+    async def close(self) -> None:
+        """Look no more."""
+        if self._anew is not None:
+            self._anew.cancel()
+            await asyncio.wait([self._anew])
+
     def _age(self) -> float:
         return time.monotonic() - self._looked_at
 
-    async def _look(self, wanted_at: float, *, must: bool = False) -> None:
-        """Look at the keys, one at a time; when that fails, and need not be, those that are known do for a while."""
+    async def _look_for_a_moment(self) -> None:
+        """Look at the keys; when that fails or takes long, those that are known do for a while.
+
+        One asks for all, and goes on when nobody waits any more: whoever comes meanwhile does not wait at all.
+        """
+        if self._anew is not None or not self._patience.may_begin():
+            return
+        self._anew = asyncio.create_task(self._look_anew(), name="the provider's keys")
+        await asyncio.wait([self._anew], timeout=MOMENT_SECONDS)
+
+    async def _look_anew(self) -> None:
+        try:
+            await self._look(time.monotonic())
+        except Unavailable as error:
+            log.warning("keys are kept", reason=error.message)
+        finally:
+            self._anew = None
+
+    async def _look(self, wanted_at: float) -> None:
+        """Look at the keys, one at a time. Raises Unavailable."""
         async with self._looking:
-            if self._looked_at > wanted_at:
-                return
-            try:
+            if self._looked_at <= wanted_at:
                 self._patience.require_still(wanted_at)
                 await self._look_once()
-            except Unavailable as error:
-                if must or self._age() > LONGEST_SECONDS:
-                    raise
-                log.warning("keys are kept", reason=error.message)
 
     async def _look_once(self) -> None:
         began = self._patience.began()

@@ -43,7 +43,7 @@ class Keystone:
             raise callers.unknown()
         if of_service is not None and self._rules.service_token_roles_required and not is_trusted:
             of_service = None
-        return _caller(request_id, token, of_service)
+        return callers.shown(_caller(request_id, token, of_service), text)
 
     async def look(self) -> None:
         """Raise Unavailable unless the identity service is there, and lets us ask."""

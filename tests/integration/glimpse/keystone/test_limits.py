@@ -1,8 +1,11 @@
 """Limits that a real identity service keeps: for everybody, and for one project."""
 
+import asyncio
 import json
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from glimpse.errors import Unavailable
 from glimpse.keystone import limits, wire
@@ -87,3 +90,45 @@ async def test_an_api_holds_projects_to_them_and_hears_of_others(start_api, keys
     project = {"X-Project-Id": keystone.projects["red"]}
     assert (await lost.ask("POST", "/v2/images", data=b"{}", headers=project))[0] == 503
     assert (await lost.ask("GET", "/v2/images", headers=project))[0] == 200
+
+
+def listed(name, number):
+    return {name: [{"resource_name": "image_count_total", "default_limit": number}]}
+
+
+@pytest.mark.rule("IMG-717")
+@pytest.mark.parametrize(
+    "answer",
+    [[], "x", None, {}, {"registered_limits": {}}, {"registered_limits": [1]}, listed("registered_limits", None)],
+)
+async def test_an_answer_that_makes_no_sense_ends_nothing(answer, monkeypatch):
+    monkeypatch.setattr(limits, "AGAIN_SECONDS", 0.01)
+    answers, taken, stop = [answer, answer, listed("registered_limits", 3)], [], asyncio.Event()
+    service = {"type": "image", "id": "s", "endpoints": []}
+
+    async def token(_request):
+        life = {"issued_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T01:00:00Z"}
+        return web.json_response(
+            {"token": {**life, "catalog": [service]}}, status=201, headers={"X-Subject-Token": "t"}
+        )
+
+    async def registered(_request):
+        return web.json_response(answers.pop(0))
+
+    async def own(_request):
+        return web.json_response({"limits": []})
+
+    application = web.Application()
+    application.add_routes([web.post("/v3/auth/tokens", token), web.get("/v3/limits", own)])
+    application.add_routes([web.get("/v3/registered_limits", registered)])
+    async with TestServer(application) as server:
+
+        def take(found):
+            taken.append(found)
+            stop.set()
+
+        auth = {"mode": "keystone", "keystone_url": str(server.make_url("/")), "keystone_username": "glimpse"}
+        auth |= {"keystone_password": "p", "keystone_project_name": "service"}
+        rules = {"enabled": True, "source": "keystone"}
+        await asyncio.wait_for(limits.follow(Settings.model_validate({"auth": auth, "limits": rules}), take, stop), 20)
+    assert (answers, taken[0].of("p", "image_count_total")) == ([], 3)

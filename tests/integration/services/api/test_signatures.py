@@ -127,6 +127,16 @@ async def test_with_less_than_all_four_nothing_is_verified(owner, missing):
 
 
 @pytest.mark.rule("OP-101")
+async def test_the_callers_token_may_come_in_the_other_field(owner, work, manager):
+    owner.headers["X-Storage-Token"] = TOKEN
+    image_id = await queued(owner, **properties(certificate=NAME))
+    assert (await owner.upload(image_id, CONTENT)).status == 204
+    image_id = await queued(owner, **properties(certificate=NAME))
+    image, task = await imported(owner, work, image_id, CONTENT)
+    assert (image["status"], task["message"]) == ("active", "")
+
+
+@pytest.mark.rule("OP-101")
 async def test_the_key_manager_is_asked_with_the_callers_token(owner, work, api, manager):
     image_id = await queued(owner, **properties(certificate=NAME))
     assert (await owner.upload(image_id, CONTENT)).status == 400  # no token, no certificate

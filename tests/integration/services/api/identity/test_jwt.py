@@ -9,6 +9,7 @@ import time
 import jwt
 import pytest
 import pytest_asyncio
+from aiohttp.test_utils import make_mocked_request
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from services.api.identity.jwt import keys
@@ -81,6 +82,15 @@ async def test_a_signed_token_says_who_asks_in_which_project_and_role(bearer, pr
 @pytest.mark.parametrize("field", ["Authorization", "X-Auth-Token", "X-Storage-Token"])
 async def test_a_token_may_come_in_any_of_the_fields(bearer, provider, field):
     assert await status(bearer(provider.token(provider.make()), field)) == 200
+
+
+@pytest.mark.rule("OP-101")
+@pytest.mark.parametrize("others", [{}, {"X-Auth-Token": "unchecked", "X-Storage-Token": "unchecked"}])
+async def test_the_token_of_a_caller_is_the_one_that_was_believed(api, provider, others):
+    token = provider.token(provider.make())
+    request = make_mocked_request("GET", "/v2/images", {"Authorization": f"Bearer {token}", **others})
+    caller = await api.ports.identity.identify(request, "req-1")
+    assert (caller.token, token in repr(caller)) == (token, False)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +265,22 @@ async def test_while_the_provider_is_away_its_known_keys_count_and_nobody_else_i
         assert await status(bearer_at(api, own.token(own.make()))) == 503
         monkeypatch.setattr(keys, "LONGEST_SECONDS", 0.0)
         assert await status(bearer_at(api, own.token(key))) == 503
+
+
+async def test_while_the_provider_hangs_nobody_with_a_known_key_waits_for_it(run, settings, own, monkeypatch):
+    settings["auth"] |= {"jwt_keys_seconds": 0.001, "jwt_timeout_seconds": 600}
+    monkeypatch.setattr(keys, "MOMENT_SECONDS", 0.01)
+    old = own.make()
+    async with run(settings) as api:
+        assert await status(bearer_at(api, own.token(old))) == 200
+        own.answers.clear()
+        assert [await status(bearer_at(api, own.token(old))) for _ in range(20)] == [200] * 20
+        assert own.waits == 1
+        new = own.make()
+        own.answers.set()
+        await until(lambda: status(bearer_at(api, own.token(new))), lambda seen: seen == 200)
+        own.answers.clear()
+        assert await status(bearer_at(api, own.token(old))) == 200  # and the one who still asks keeps nobody up
 
 
 async def test_a_document_of_another_provider_is_not_believed(run, settings, own):
