@@ -90,17 +90,18 @@ def _quotas(ports: Ports, job: Job) -> list[Quota]:
 
 
 def _measure(ports: Ports, job: Job) -> Measure:
-    expected, inspector = job.expected_digests, None
+    expected, inspector, size = job.expected_digests, None, job.opened().size
     if _copies(job):  # these bytes were judged when they came; here they only have to be the same
         algorithm, value = job.image.os_hash_algo, job.image.os_hash_value
         expected = {algorithm: value} if algorithm and value else {}
+        size = size if job.image.size is None else job.image.size
     else:
         strict = judge.must_match(ports) and job.image.container_format == "bare"
         inspector = inspect.Inspector(job.disk_format if strict else None)
     return Measure(
         job.algorithms(ports.settings.images.hashing_algorithm),
         limit=ports.settings.images.size_cap_bytes,
-        expected_size=job.opened().size,
+        expected_size=size,
         expected_digests={} if job.arriving else expected,
         inspector=inspector,
     )
