@@ -158,6 +158,29 @@ async def test_a_location_without_bytes_fails_the_task(house: Any, serve: Any) -
     assert (await house.task(task_id))["error_code"] == "source_not_found"
 
 
+async def test_a_location_with_more_bytes_than_an_image_may_have_fails_the_task(house: Any, serve: Any) -> None:
+    house = house.with_images(size_cap_bytes=1000)
+    image_id = await house.importing(status="queued")
+    async with serve(Server(bytes(1001)).give) as url:
+        task_id = await house.locate(image_id, url)
+        await house.work()
+    assert (await house.task(task_id))["error_code"] == "too_large"
+    assert (await house.image(image_id)).status == "queued"
+
+
+async def test_other_bytes_than_those_that_were_there_are_not_copied(house: Any, serve: Any, content: bytes) -> None:
+    house, server = house.with_images(do_secure_hash=False), Server(content)
+    image_id = await house.importing(status="queued")
+    async with serve(server.give) as url:
+        await house.locate(image_id, url)
+        await house.work()
+        server.content = content + b"more"
+        task_id = await house.ask(image_id, {"name": "copy-image"}, ["cheap"])
+        await house.work()
+    assert (await house.task(task_id))["error_code"] == "corrupt_source"
+    assert (await house.image(image_id)).stores == ["web"]
+
+
 @pytest.mark.rule("OP-48")
 async def test_a_location_that_can_not_be_read_stays_active_without_digests(
     house: Any, serve: Any, content: bytes
