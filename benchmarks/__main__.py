@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import callers, catalogue, crowd, limits, memory, news, requests, seed, service, streams
+from benchmarks import callers, catalogue, crowd, imports, limits, memory, news, requests, seed, service, streams
 from benchmarks.requests import CREATE, DELETE, PATCH
 from benchmarks.service import Service
 from tests.fixtures import kafka
@@ -50,6 +50,7 @@ def _measured(seconds: int, mebibytes: int) -> Iterator[tuple[str, Any]]:
         yield "streams", _streams(glimpse, mebibytes)
         yield "beside 200 slow uploads", asdict(crowd.measured(glimpse, streams.newest_image(glimpse), 200, seconds))
         yield "memory after, MiB", _memory(glimpse)
+    yield "imports", imports.measured(min(mebibytes, 256))
     yield "news in Kafka", _news_in_kafka(seconds)
 
 

@@ -19,7 +19,7 @@ import asyncpg
 from glimpse.database.failures import OF_THE_DRIVER, unreachable
 from glimpse.errors import Conflict, Unavailable
 
-HEAD = "0008"
+HEAD = "0009"
 """The revision this code was written for; a test holds it against the files."""
 
 

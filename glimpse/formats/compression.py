@@ -21,6 +21,8 @@ PIECE = 1024 * 1024
 WINDOW_LOG = 27
 """128 MiB: what `zstd -d` takes unless it is told to take more."""
 XZ_MEMORY = 256 * 1024 * 1024
+MOST_EMPTY = 1000
+"""So many streams in a row may hold nothing: each costs as much as many bytes, and no limit on bytes ends it."""
 
 SKIPPED = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))
 """Frames of zstd and lz4 that hold no data."""
@@ -47,6 +49,7 @@ class Expansion:
         self._member = MAKERS[name]()
         self._signatures = SIGNATURES[name] + (SKIPPED if name in ("zstd", "lz4") else ())
         self._between = b""
+        self._empty = 0
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what the next bytes expand to."""
@@ -62,9 +65,13 @@ class Expansion:
             except (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, RuntimeError, EOFError, ValueError) as error:
                 raise WrongFormat(f"the {self._name} bytes are damaged: {error}") from None
             if piece:
+                self._empty = 0
                 yield piece
             data = (self._member.unused_data or b"") if self._member.eof else b""
             if self._member.eof:
+                self._empty += 1
+                if self._empty > MOST_EMPTY:
+                    raise WrongFormat(f"the {self._name} bytes hold more than {MOST_EMPTY} empty streams in a row")
                 continue
             if self._member.needs_input:
                 return

@@ -6,6 +6,7 @@ leaves this page has a URL in it: what is behind the host may be a secret.
 
 import contextlib
 import re
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ class HttpStore:
         async with self._asked("GET", key, _range(offset, length)) as response:
             skip, left = self._part(response, offset), length
             try:
-                async for chunk in response.content.iter_chunked(READ_SIZE):
+                async for chunk in self._in_good_time(response.content.iter_chunked(READ_SIZE)):
                     part, skip = chunk[skip:], max(0, skip - len(chunk))
                     part = part if left is None else part[:left]
                     left = None if left is None else left - len(part)
@@ -169,6 +170,20 @@ class HttpStore:
             raise self._failed(f"its server answers {response.status}")
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise self._failed("its server sends the bytes encoded, though not asked to")
+
+    async def _in_good_time(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield on what comes. Raises StoreError when too little does, for as long as we wait for it."""
+        waited, came, least = 0.0, 0, self._rules.min_bytes_per_second
+        while True:
+            began = time.monotonic()
+            if (chunk := await anext(body, None)) is None:
+                return
+            waited, came = waited + time.monotonic() - began, came + len(chunk)
+            if waited >= self._rules.slow_seconds:
+                if came < least * waited:
+                    raise self._failed(f"its server sends fewer than {least} bytes a second")
+                waited, came = 0.0, 0
+            yield chunk
 
     def _part(self, response: aiohttp.ClientResponse, offset: int) -> int:
         """Return how many bytes of an answer come before the part that was asked for."""

@@ -3,6 +3,7 @@
 from glimpse.formats import inspect
 from glimpse.formats.inspect import RAW
 from glimpse.stores.measure import Measured
+from schemas.vocabulary import ImportMethod
 from services.importer.failures import FORMAT_MISMATCH, ImportFailure
 from services.importer.ports import Ports
 from services.importer.work import Job
@@ -21,3 +22,11 @@ def judge(ports: Ports, job: Job, measured: Measured) -> int | None:
     if container == "bare" and ports.settings.import_.convert_to and declared == RAW and finding.format != RAW:
         raise ImportFailure(FORMAT_MISMATCH, f"disk_format says raw, but the bytes are {finding.format}")
     return inspect.verdict(declared, container, finding, require_match=must_match(ports))
+
+
+def is_known(ports: Ports, job: Job) -> bool:
+    """Say whether the bytes were judged and verified when they came: a copy's were, but not those at other people's."""
+    if job.task.method is not ImportMethod.COPY_IMAGE:
+        return False
+    catalog = ports.catalog
+    return not any(catalog.get(name).read_only for name in job.image.stores if name in catalog.names)

@@ -11,7 +11,7 @@ from typing import Any
 from glimpse import imports, quotas
 from glimpse.database import blobs, images
 from glimpse.database.pool import Transaction
-from glimpse.errors import Conflict, Gone, Invalid, NotFound
+from glimpse.errors import Conflict, Gone, Invalid, NotFound, TooLarge
 from glimpse.image import ImageRow, changes, document
 from glimpse.lifecycle import Mover
 from glimpse.stores.measure import Measure, Measured
@@ -89,6 +89,9 @@ async def _found(ports: Ports, task: Task, image: ImageRow) -> Place:
         size = None
     if not size:
         raise ImportFailure(SOURCE_NOT_FOUND, "there are no bytes at the location")
+    cap = ports.settings.images.size_cap_bytes
+    if size > cap:
+        raise TooLarge(f"there are {size} bytes at the location, and {cap} are allowed")
     return Place(store, key, size)
 
 

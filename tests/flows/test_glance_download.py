@@ -191,3 +191,18 @@ async def test_bytes_that_are_not_what_the_other_cloud_says_are_not_kept(there, 
     await work()
     assert (await owner.show(ours))["status"] == "queued"
     assert (await last_task(owner, ours))["error"]["code"] == "digest_mismatch"
+
+
+async def test_no_more_properties_arrive_than_an_image_may_have(there, owner, here):
+    theirs = await there[1].create_active(NOISE, hw_disk_bus="scsi", os_type="linux", os_distro="debian")
+    ours, _answer = await wanted(owner, theirs["id"])
+    few = here.ports.settings.model_copy(
+        update={"images": here.ports.settings.images.model_copy(update={"property_quota": 2})}
+    )
+    async with importer_main.opened(few) as ports:
+        for task in await jobs.claim(ports, 10):
+            await jobs.run(ports, task)
+    assert (await owner.show(ours))["status"] == "queued"
+    task = await last_task(owner, ours)
+    assert task["error"]["code"] == "source_refused"
+    assert "3 properties, and may have 2" in str(task)

@@ -127,4 +127,6 @@ async def _look(ports: Ports, url: str) -> Found | Invalid:
         return Invalid("the location can not be used: its server does not answer")
     if not size:
         return Invalid("the location can not be used: there are no bytes at it")
+    if size > (cap := ports.settings.images.size_cap_bytes):
+        return Invalid(f"the location can not be used: there are {size} bytes at it, and {cap} are allowed")
     return Found(store.name, key, size)

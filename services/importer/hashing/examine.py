@@ -1,5 +1,6 @@
 """The copies of one image, read again and held against what is recorded; what is wrong is told, never overwritten."""
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from glimpse.database import blobs, images
 from glimpse.database.blobs import Location
 from glimpse.database.pool import Actor
-from glimpse.errors import NotFound
+from glimpse.errors import NotFound, StoreError, TooLarge
 from glimpse.image import ImageRow, changes, document
 from glimpse.stores.measure import Measure, Measured
 from schemas.events import CorruptionDetected, ImageHashed
@@ -39,13 +40,13 @@ async def examine(ports: Ports, image_id: str, algorithm: str | None, pace: Pace
     if image is None or image.status not in READABLE or not copies:
         return []
     wanted = list(dict.fromkeys(each for each in (image.os_hash_algo, algorithm) if each))
-    measured = [(copy, await _measured(ports, copy.store, copy.key, wanted, pace)) for copy in copies]
+    measured = [(copy, await _measured(ports, image, copy, wanted, pace)) for copy in copies]
     wrong = [
         (copy, Corruption(image_id, copy.store, reason))
         for copy, found in measured
         if (reason := _difference(image, found)) is not None
     ]
-    whole = [found for _copy, found in measured if found is not None]
+    whole = [found for _copy, found in measured if isinstance(found, Measured)]
     if not wrong and any(found.digests != whole[0].digests for found in whole):
         reason = "the copies in the stores of this image are not the same, and nothing says which of them is right"
         wrong = [(copy, Corruption(image_id, copy.store, reason)) for copy in copies]
@@ -56,24 +57,31 @@ async def examine(ports: Ports, image_id: str, algorithm: str | None, pace: Pace
     return [corruption for _copy, corruption in wrong]
 
 
-async def _measured(ports: Ports, store: str, key: str, algorithms: Sequence[str], pace: Pace) -> Measured | None:
-    """Read a copy to its end; None when its bytes are not there. Raises StoreError."""
-    measure = Measure(algorithms)
+async def _measured(
+    ports: Ports, image: ImageRow, copy: Location, algorithms: Sequence[str], pace: Pace
+) -> Measured | str:
+    """Read a copy to its end, or to where it has more than it may; returns why there is none. Raises StoreError."""
+    measure = Measure(algorithms, limit=image.size)
+    longest = ports.settings.import_.deadline_hours * 3600 + pace.seconds(image.size or 0)
     try:
-        chunks = ports.catalog.get(store).read(key)
+        chunks = ports.catalog.get(copy.store).read(copy.key)
         passing = measure.passing(pace.keeping(chunks))
-        async with contextlib.aclosing(passing) as each:  # type: ignore[type-var]  # an async generator behind it
+        async with asyncio.timeout(longest), contextlib.aclosing(passing) as each:  # type: ignore[type-var]  # an async generator behind it
             async for _chunk in each:
                 pass
     except NotFound:
-        return None
+        return "its bytes are not there"
+    except TooLarge:
+        return f"it has more than the {image.size} bytes that are recorded"
+    except TimeoutError:
+        raise StoreError(f"store {copy.store} did not give a copy in the time that one try may take") from None
     return measure.result()
 
 
-def _difference(image: ImageRow, found: Measured | None) -> str | None:
+def _difference(image: ImageRow, found: Measured | str) -> str | None:
     """Say what is recorded otherwise; None when nothing is."""
-    if found is None:
-        return "its bytes are not there"
+    if isinstance(found, str):
+        return found
     if image.size is not None and found.size != image.size:
         return f"it has {found.size} bytes, but {image.size} are recorded"
     recorded = {"md5": image.checksum}

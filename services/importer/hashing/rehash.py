@@ -10,52 +10,59 @@ from datetime import timedelta
 
 import structlog
 
-from glimpse import process
 from glimpse.errors import Fenced, GlimpseError, Unavailable
 from glimpse.settings import seconds
 from services.importer import failures
 from services.importer import queries as leases
 from services.importer.hashing import queries
 from services.importer.hashing.examine import ACTOR, examine
-from services.importer.hashing.pace import Pace
+from services.importer.hashing.pace import AT_ONCE, Pace
 from services.importer.ports import Ports
 from services.importer.work import Task
 
 log = structlog.get_logger()
 
-CLAIMED, AT_ONCE = 64, 8
 CORRUPT = "corrupt"
 POLL = timedelta(seconds=10)
 
 
 async def follow(now: Callable[[], Ports], stop: asyncio.Event) -> None:
-    """Work on what is due until asked to stop; then give back what is not done."""
+    """Work on what is due until asked to stop, a few at once; then give back what is not done."""
     pace = Pace(now().settings.import_.rehash_bytes_per_second)
-    while not stop.is_set():
-        working = asyncio.create_task(run_once(now(), pace))
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in (working, stopping):
-                each.cancel()
-            await asyncio.gather(working, stopping, return_exceptions=True)
-        if not working.cancelled() and working.result() == 0:
-            await process.pause(stop, POLL)
+    running: set[asyncio.Task[None]] = set()
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        while not stop.is_set():
+            ports = now()
+            if len(running) < AT_ONCE:
+                tasks = await _claim(ports, AT_ONCE - len(running))
+                running |= {asyncio.create_task(_run(ports, task, pace)) for task in tasks}
+            poll = POLL.total_seconds() if len(running) < AT_ONCE else None
+            done, _ = await asyncio.wait({stopping, *running}, timeout=poll, return_when=asyncio.FIRST_COMPLETED)
+            for each in running & done:
+                running.remove(each)
+                each.result()
+    finally:
+        for one in (stopping, *running):
+            one.cancel()
+        await asyncio.gather(stopping, *running, return_exceptions=True)
 
 
 async def run_once(ports: Ports, pace: Pace) -> int:
     """Claim a few tasks and work on them; returns how many they were."""
-    lease = seconds(ports.settings.import_.lease_seconds)
+    tasks = await _claim(ports, AT_ONCE)
+    await asyncio.gather(*(_run(ports, task, pace) for task in tasks))
+    return len(tasks)
+
+
+async def _claim(ports: Ports, most: int) -> list[Task]:
+    """Take what is due, when the database can be asked."""
     try:
         async with ports.database.transaction(ACTOR) as tx:
-            tasks = await queries.claim_due(tx, ports.worker, CLAIMED, lease)
+            return await queries.claim_due(tx, ports.worker, most, seconds(ports.settings.import_.lease_seconds))
     except Unavailable as error:
         log.warning("can not look for images to hash", reason=error.message)
-        return 0
-    places = asyncio.Semaphore(AT_ONCE)
-    await asyncio.gather(*(_run(ports, task, pace, places) for task in tasks))
-    return len(tasks)
+        return []
 
 
 async def fill(ports: Ports) -> int:
@@ -70,11 +77,10 @@ async def fill(ports: Ports) -> int:
         return 0
 
 
-async def _run(ports: Ports, task: Task, pace: Pace, places: asyncio.Semaphore) -> None:
+async def _run(ports: Ports, task: Task, pace: Pace) -> None:
     beating = asyncio.create_task(_beat(ports, task))
     try:
-        async with places:
-            await _try(ports, task, pace)
+        await _try(ports, task, pace)
     except (Fenced, Unavailable) as error:  # the lease ends, and somebody takes the task then
         log.warning("a task that hashes was not ended", task=task.id, reason=error.message)
     except asyncio.CancelledError:

@@ -41,7 +41,9 @@ async def publish(ports: Ports, job: Job) -> Job:
         async for chunk in measure.passing(room.passing(job.progress.counting(source.chunks))):
             yield chunk
         trust.verify(job, dict((job.received or measure.result()).digests))
-        verdict.append(job.image.virtual_size if _copies(job) else judge.judge(ports, job, measure.result()))
+        verdict.append(
+            job.image.virtual_size if judge.is_known(ports, job) else judge.judge(ports, job, measure.result())
+        )
 
     failed: dict[str, str] = {}
     if stores:
@@ -90,17 +92,18 @@ def _quotas(ports: Ports, job: Job) -> list[Quota]:
 
 
 def _measure(ports: Ports, job: Job) -> Measure:
-    expected, inspector = job.expected_digests, None
-    if _copies(job):  # these bytes were judged when they came; here they only have to be the same
+    expected, inspector, size = job.expected_digests, None, job.opened().size
+    if _copies(job):  # they have to be the same
         algorithm, value = job.image.os_hash_algo, job.image.os_hash_value
         expected = {algorithm: value} if algorithm and value else {}
-    else:
+        size = size if job.image.size is None else job.image.size
+    if not judge.is_known(ports, job):
         strict = judge.must_match(ports) and job.image.container_format == "bare"
         inspector = inspect.Inspector(job.disk_format if strict else None)
     return Measure(
         job.algorithms(ports.settings.images.hashing_algorithm),
         limit=ports.settings.images.size_cap_bytes,
-        expected_size=job.opened().size,
+        expected_size=size,
         expected_digests={} if job.arriving else expected,
         inspector=inspector,
     )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.importer import sources
-from services.importer.failures import INTERNAL, ImportFailure
+from services.importer.failures import INTERNAL, SOURCE_REFUSED, ImportFailure
 from services.importer.ports import Ports
 from services.importer.work import Job
 
@@ -18,6 +18,9 @@ async def open_source(ports: Ports, job: Job) -> Job:
     told = source.described
     if told is None:
         return replace(job, source=source)
+    quota, count = ports.settings.images.property_quota, len(job.image.properties | told.properties)
+    if 0 <= quota < count:
+        raise ImportFailure(SOURCE_REFUSED, f"the image would have {count} properties, and may have {quota}")
     return replace(
         job,
         source=source,

@@ -1,5 +1,6 @@
 """What only a store of other people's servers has: servers that lie, break off or lead elsewhere (IMG-360, OP-70)."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -100,6 +101,28 @@ async def test_a_private_address_is_not_asked() -> None:
             with pytest.raises(StoreError):
                 await read(store, url)
     assert asked == []
+
+
+async def test_a_server_that_only_drips_is_given_up() -> None:
+    over = asyncio.Event()
+
+    async def give(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "1000000"})
+        await response.prepare(request)
+        while not over.is_set():
+            try:
+                await response.write(b"0")
+                await asyncio.wait_for(over.wait(), 0.02)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        return response
+
+    async with serving(give) as here:
+        with pytest.raises(StoreError, match="fewer than 100000 bytes a second"):
+            await read(a_store(min_bytes_per_second=100_000, slow_seconds=0.3), f"{here}/disk")
+        over.set()
 
 
 async def test_a_body_that_breaks_off_is_never_taken_for_whole() -> None:

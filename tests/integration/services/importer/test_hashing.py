@@ -47,6 +47,12 @@ def spoil(house, store, content):
             path.write_bytes(content)
 
 
+async def never(key, offset=0, length=None):
+    """Read as a store does whose bytes do not come."""
+    await asyncio.Event().wait()
+    yield b""
+
+
 UNHASHED = {"os_hash_algo": None, "os_hash_value": None}
 
 
@@ -114,6 +120,56 @@ async def test_a_copy_that_is_lost_or_not_like_the_others_keeps_the_image_as_it_
     assert (await house.told(image_id))[-1] == "image.corruption.detected"
 
 
+async def test_a_copy_that_never_ends_is_read_no_further_than_it_may_be_and_holds_nobody_up(house, monkeypatch):
+    endless, other = await an_active(house, "fast"), await an_active(house, "cheap", **UNHASHED)
+    await house.execute("UPDATE images SET os_hash_value = NULL WHERE id = $1", endless)
+
+    async def for_ever(key, offset=0, length=None):
+        while True:
+            yield bytes(4096)
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(house.ports.catalog.get("fast"), "read", for_ever)
+    await ask(house)
+    async with asyncio.timeout(20):
+        await work(house)
+    assert (await house.told(endless))[-1] == "image.corruption.detected"
+    assert f"more than the {len(CONTENT)} bytes" in (await house.data_told(endless))["reason"]
+    assert (await house.image(other)).os_hash_value is not None
+
+
+async def test_one_that_hangs_keeps_its_place_and_no_other(house, monkeypatch):
+    hanging = await an_active(house, "fast", **UNHASHED)
+
+    monkeypatch.setattr(house.ports.catalog.get("fast"), "read", never)
+    monkeypatch.setattr(rehash, "POLL", rehash.POLL / 200)
+    await ask(house)
+    stop = asyncio.Event()
+    following = asyncio.create_task(rehash.follow(lambda: house.ports, stop))
+    try:
+        async with asyncio.timeout(20):
+            while (await house.row("SELECT status FROM tasks WHERE type = 'rehash'"))["status"] != "processing":
+                await asyncio.sleep(0.02)
+            others = [await an_active(house, "cheap", **UNHASHED) for _ in range(rehash.AT_ONCE + 1)]
+            await ask(house)
+            while any([(await house.image(each)).os_hash_value is None for each in others]):
+                await asyncio.sleep(0.02)
+    finally:
+        stop.set()
+        await asyncio.wait_for(following, 20)
+    assert (await house.image(hanging)).os_hash_value is None
+
+
+async def test_a_copy_that_does_not_come_in_time_is_tried_again_later(house, monkeypatch):
+    await an_active(house, "fast", **UNHASHED)
+
+    monkeypatch.setattr(house.ports.catalog.get("fast"), "read", never)
+    await ask(house)
+    assert await rehash.run_once(house.another(deadline_hours=0.1 / 3600).ports, Pace(0)) == 1
+    task = await house.row("SELECT lease_owner, error_code FROM tasks WHERE type = 'rehash'")
+    assert task == {"lease_owner": None, "error_code": "store_failed"}
+
+
 async def test_a_task_that_a_dead_worker_had_is_done_by_another(house):
     image_id = await an_active(house, **UNHASHED)
     await ask(house)
@@ -125,12 +181,12 @@ async def test_a_task_that_a_dead_worker_had_is_done_by_another(house):
     assert (await house.image(image_id)).os_hash_value is not None
 
 
-async def test_who_is_asked_to_stop_gives_back_what_is_not_done(house):
+async def test_who_is_asked_to_stop_gives_back_what_is_not_done(house, monkeypatch):
     image_id = await an_active(house, **UNHASHED)
     await ask(house)
-    slow = house.another(rehash_bytes_per_second=1)
+    monkeypatch.setattr(house.ports.catalog.get("fast"), "read", never)
     stop = asyncio.Event()
-    following = asyncio.create_task(rehash.follow(lambda: slow.ports, stop))
+    following = asyncio.create_task(rehash.follow(lambda: house.ports, stop))
     async with asyncio.timeout(20):
         while (await house.row("SELECT status FROM tasks WHERE type = 'rehash'"))["status"] != "processing":
             await asyncio.sleep(0.02)
@@ -138,6 +194,7 @@ async def test_who_is_asked_to_stop_gives_back_what_is_not_done(house):
     await asyncio.wait_for(following, 20)
     task = await house.row("SELECT lease_owner, attempts FROM tasks WHERE type = 'rehash'")
     assert task == {"lease_owner": None, "attempts": 0}
+    monkeypatch.undo()
     await work(house)
     assert (await house.image(image_id)).os_hash_value is not None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import struct
 from typing import Any
 
 import pytest
@@ -156,6 +157,63 @@ async def test_a_location_without_bytes_fails_the_task(house: Any, serve: Any) -
         task_id = await house.locate(image_id, url)
         await house.work()
     assert (await house.task(task_id))["error_code"] == "source_not_found"
+
+
+async def test_a_location_with_more_bytes_than_an_image_may_have_fails_the_task(house: Any, serve: Any) -> None:
+    house = house.with_images(size_cap_bytes=1000)
+    image_id = await house.importing(status="queued")
+    async with serve(Server(bytes(1001)).give) as url:
+        task_id = await house.locate(image_id, url)
+        await house.work()
+    assert (await house.task(task_id))["error_code"] == "too_large"
+    assert (await house.image(image_id)).status == "queued"
+
+
+async def test_other_bytes_than_those_that_were_there_are_not_copied(house: Any, serve: Any, content: bytes) -> None:
+    house, server = house.with_images(do_secure_hash=False), Server(content)
+    image_id = await house.importing(status="queued")
+    async with serve(server.give) as url:
+        await house.locate(image_id, url)
+        await house.work()
+        server.content = content + b"more"
+        task_id = await house.ask(image_id, {"name": "copy-image"}, ["cheap"])
+        await house.work()
+    assert (await house.task(task_id))["error_code"] == "corrupt_source"
+    assert (await house.image(image_id)).stores == ["web"]
+
+
+async def test_what_no_import_would_take_is_not_copied_from_a_location(house: Any, serve: Any) -> None:
+    image_id = await house.importing(status="queued", disk_format="qcow2")
+    unsafe = struct.pack(">4sIQI", b"QFI\xfb", 3, 104, 8).ljust(65536, b"\0")  # it names a backing file
+    async with serve(Server(unsafe).give) as url:
+        await house.locate(image_id, url)
+        await house.work()
+        assert (await house.image(image_id)).status == "active"
+        task_id = await house.ask(image_id, {"name": "copy-image"}, ["cheap"])
+        await house.work()
+    task = await house.task(task_id)
+    assert (task["status"], task["error_code"]) == ("failure", "format_unsafe"), task
+    assert (await house.image(image_id)).stores == ["web"]
+
+
+async def test_a_signed_image_is_not_copied_from_a_location_unless_its_signature_holds(
+    house: Any, serve: Any, content: bytes
+) -> None:
+    image_id = await house.importing(status="queued")
+    signed = {
+        "img_signature": "bm90IG9uZQ==",
+        "img_signature_hash_method": "SHA-256",
+        "img_signature_key_type": "RSA-PSS",
+        "img_signature_certificate_uuid": "5ad1a8ac-ae5b-4bbd-a5b5-4bd2ae1ee53a",
+    }
+    await house.execute("UPDATE images SET properties = $2 WHERE id = $1", image_id, signed)
+    async with serve(Server(content).give) as url:
+        await house.locate(image_id, url)
+        await house.work()
+        task_id = await house.ask(image_id, {"name": "copy-image"}, ["cheap"])
+        await house.work()
+    assert (await house.task(task_id))["error_code"] == "signature_invalid"
+    assert (await house.image(image_id)).stores == ["web"]
 
 
 @pytest.mark.rule("OP-48")

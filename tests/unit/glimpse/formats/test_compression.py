@@ -101,3 +101,12 @@ def test_what_wants_more_memory_than_there_is_for_it_is_refused():
 )
 def test_what_is_not_compressed_is_not_recognised(content):
     assert compression.recognised(content) is None
+
+
+@each_way
+def test_streams_that_hold_nothing_are_taken_a_few_and_not_without_end(name):
+    nothing = COMPRESS[name](b"")
+    few = compression.MOST_EMPTY - 1
+    assert expanded(name, [nothing * few + COMPRESS[name](CONTENT) + nothing * few]) == CONTENT
+    with pytest.raises(WrongFormat, match="empty streams"):
+        expanded(name, [nothing * (compression.MOST_EMPTY + 1)])

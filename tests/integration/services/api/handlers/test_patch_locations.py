@@ -25,6 +25,8 @@ async def a_server() -> AsyncIterator[str]:
             return web.Response(status=404)
         if name == "forbidden":
             return web.Response(status=401)
+        if name == "huge" and request.method == "HEAD":
+            return web.Response(headers={"Content-Length": "9999999999999999999"})  # more than the database can count
         return web.Response(body={"empty": b"", "other": b"other bytes"}.get(name, CONTENT))
 
     app = web.Application()
@@ -214,6 +216,7 @@ USELESS = [
     ("IMG-360", "{server}/gone"),
     ("IMG-360", "{server}/forbidden"),
     ("IMG-360", "{server}/empty"),
+    ("IMG-360", "{server}/huge"),
     ("IMG-360", "http://127.0.0.1:1/nobody"),
     ("IMG-360", "http://10.1.2.3/private"),
     ("IMG-360", "http://user:secret@127.0.0.1/a"),
