@@ -49,12 +49,12 @@ class _Unheard:
         self._stream = stream
 
     def write(self, line: bytes) -> int:  # with its end, so that it is one write
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # gone, full, or closed
             self._stream.write(line)
         return len(line)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import pwd
 import shutil
@@ -17,6 +18,7 @@ import pytest
 import structlog
 import uvloop
 from pydantic import SecretStr
+from structlog._config import BoundLoggerLazyProxy
 
 from glimpse import settings
 from glimpse.database import migrate
@@ -39,6 +41,21 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+LOGS = structlog.get_config()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Log as before when a test has run a command in this process, which configured its own log: that is closed now."""
+    if structlog.get_config()["logger_factory"] is LOGS["logger_factory"]:
+        return
+    structlog.configure(**LOGS)
+    structlog.contextvars.clear_contextvars()
+    for each in gc.get_objects():
+        if type(each) is BoundLoggerLazyProxy:
+            vars(each).pop("bind", None)  # loggers are cached as they are first used
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:

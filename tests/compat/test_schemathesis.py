@@ -16,7 +16,7 @@ from tests.compat.conftest import CONFIG, _execute, started
 from tests.conftest import TEMPLATE
 from tests.fixtures.up import free_port
 
-SECONDS = int(os.environ.get("GLIMPSE_TEST_FUZZ_SECONDS", "20"))
+SECONDS = int(os.environ.get("GLIMPSE_TEST_FUZZ_SECONDS", "8"))
 SEED = os.environ.get("GLIMPSE_TEST_FUZZ_SEED", "7")
 CHECKS = (
     "not_a_server_error",

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Machine
 
-CLOUDS = int(os.environ.get("GLIMPSE_TEST_CLOUDS", "60"))
+CLOUDS = int(os.environ.get("GLIMPSE_TEST_CLOUDS", "30"))
 """How many clouds are lived through, of up to 100 calls each; more of them by hand."""
 
 
