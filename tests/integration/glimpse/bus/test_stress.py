@@ -6,7 +6,7 @@ What reaches Kafka is read back as a subscriber reads it: repeats are dropped by
 import asyncio
 import contextlib
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 import asyncpg
@@ -30,6 +30,10 @@ TRANSACTIONS = 520
 BUS = settings.Bus(lease_seconds=30, batch=40)
 
 
+TROUBLES = {"a publisher gave up": 1, "a leader was refused": 3, "leases and connections ended": 6}
+"""What must have happened how often; it goes on until it has."""
+
+
 class Rollback(Exception):
     """A transaction that is given up."""
 
@@ -42,19 +46,19 @@ async def test_nothing_is_lost_or_doubled_and_each_image_keeps_its_order(
     writers = await connect(pool_size=WRITERS)
     leaders = await connect(pool_size=8, application_name="leader")
     told: dict[str, list[int]] = defaultdict(list)
-    done = asyncio.Event()
+    done, happened = asyncio.Event(), Counter[str]()
     around = [asyncio.create_task(_lead(leaders, done, random.Random(n))) for n in range(2)]
-    around += [asyncio.create_task(_publish(leaders, bus, done, random.Random(10 + n))) for n in range(2)]
-    around.append(asyncio.create_task(_lead_and_not_believe_the_end(leaders, done)))
-    around.append(asyncio.create_task(_make_trouble(dsn, done)))
+    around += [asyncio.create_task(_publish(leaders, bus, done, random.Random(10 + n), happened)) for n in range(2)]
+    around.append(asyncio.create_task(_lead_and_not_believe_the_end(leaders, done, happened)))
+    around.append(asyncio.create_task(_make_trouble(dsn, done, happened)))
     try:
         await asyncio.gather(*(_write(writers, image_ids, told, random.Random(100 + n)) for n in range(WRITERS)))
+        async with asyncio.timeout(60):
+            while not all(happened[each] >= least for each, least in TROUBLES.items()):
+                await asyncio.sleep(0.02)  # between two looks; the time-out ends this
     finally:
         done.set()
-    *_, given_up, given_up_too, refused, troubles = await asyncio.gather(*around)
-    assert given_up + given_up_too > 1
-    assert refused > 0
-    assert troubles > 5
+        await asyncio.gather(*around)
     await news.execute("UPDATE leases SET until = '-infinity'")
     await news.sequence()
 
@@ -122,21 +126,21 @@ async def _lead(database: Database, done: asyncio.Event, dice: random.Random) ->
         await asyncio.sleep(0)
 
 
-async def _publish(database: Database, bus: settings.Bus, done: asyncio.Event, dice: random.Random) -> int:
-    """Publish, and be given up in the middle of a round now and then; returns how often that happened."""
+async def _publish(
+    database: Database, bus: settings.Bus, done: asyncio.Event, dice: random.Random, happened: Counter[str]
+) -> None:
+    """Publish, and be given up in the middle of a round now and then."""
     publisher = Publisher(database, bus, lambda: True)
-    given_up = 0
     while not done.is_set():
         step = asyncio.create_task(publisher.run_once())
-        if dice.random() < 0.2:
+        if publisher.is_connected and dice.random() < 0.05:  # the client library leaks what is cut off while connecting
             await asyncio.sleep(dice.random() / 50)
-            given_up += step.cancel()
+            happened["a publisher gave up"] += step.cancel()
         with contextlib.suppress(Unavailable, asyncio.CancelledError):
             await step
         await asyncio.sleep(0)
     with contextlib.suppress(Unavailable):
         await publisher.give_back()
-    return given_up
 
 
 async def _publish_the_rest(database: Database, bus: settings.Bus, head: int) -> None:
@@ -155,9 +159,8 @@ async def _published(database: Database) -> int:
         return await marks.find(reader, KAFKA, marks.LOG) or 0
 
 
-async def _lead_and_not_believe_the_end(database: Database, done: asyncio.Event) -> int:
-    """Lead until another does, and go on trying then; returns how often that was refused."""
-    refused = 0
+async def _lead_and_not_believe_the_end(database: Database, done: asyncio.Event, happened: Counter[str]) -> None:
+    """Lead until another does, and go on trying then."""
     while not done.is_set():
         with contextlib.suppress(Unavailable):
             async with database.transaction() as tx:
@@ -169,16 +172,14 @@ async def _lead_and_not_believe_the_end(database: Database, done: asyncio.Event)
                     for _ in range(3):
                         with pytest.raises(Fenced):
                             await advance(database, BUS, lease)
-                        refused += 1
+                        happened["a leader was refused"] += 1
                     break
         await asyncio.sleep(0.01)
-    return refused
 
 
-async def _make_trouble(dsn: str, done: asyncio.Event) -> int:
+async def _make_trouble(dsn: str, done: asyncio.Event, happened: Counter[str]) -> None:
     """End the lease of whoever leads, or its connection, several times a second."""
     connection = await asyncpg.connect(dsn)
-    troubles = 0
     while not done.is_set():
         await asyncio.sleep(0.05)
         await connection.execute("UPDATE leases SET until = '-infinity'")
@@ -188,6 +189,5 @@ async def _make_trouble(dsn: str, done: asyncio.Event) -> int:
              WHERE datname = current_database() AND application_name = 'leader' AND state <> 'idle'
             """
         )
-        troubles += 1
+        happened["leases and connections ended"] += 1
     await connection.close()
-    return troubles
