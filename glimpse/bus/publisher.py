@@ -70,11 +70,6 @@ class Publisher:
             await asyncio.shield(self._drop_producer())
             raise
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether there is a producer already that can send."""
-        return self._producer is not None
-
     async def give_back(self) -> None:
         """Let another publish at once: nothing of ours is on its way."""
         await self._drop_producer()
