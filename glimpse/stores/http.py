@@ -16,7 +16,7 @@ from yarl import URL
 
 from glimpse import addresses, settings
 from glimpse.errors import Invalid, NotFound, StoreError
-from glimpse.guard import Guard
+from glimpse.guard import Guard, open_session
 from glimpse.stores.store import StoredObject
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -124,7 +124,7 @@ class HttpStore:
     async def _asked(self, method: str, key: str, headers: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
         """Lend the answer to a request, redirects followed. Raises NotFound, StoreError."""
         guard = Guard(self._rules)
-        async with self._session(guard) as session:
+        async with open_session(guard, self._rules, 1) as session:
             uri = key
             for _hop in range(self._rules.max_redirects + 1):
                 async with await self._sent(session, guard, method, uri, headers) as response:
@@ -146,19 +146,6 @@ class HttpStore:
             return await session.request(method, URL(uri), headers=headers, allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._failed(guard.refused or "its server does not answer") from (None if guard.refused else error)
-
-    def _session(self, guard: Guard) -> aiohttp.ClientSession:
-        rules = self._rules
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(socket_factory=guard, limit=1),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=rules.connect_timeout_seconds, sock_read=rules.read_timeout_seconds
-            ),
-            headers={"Accept-Encoding": "identity"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,  # no proxy of the environment's: it would connect in our place, past the guard
-        )
 
     def _check(self, response: aiohttp.ClientResponse, method: str) -> None:
         """Raise NotFound or StoreError for an answer that gives no bytes; a HEAD may be asked again as a GET."""

@@ -14,7 +14,7 @@ import orjson
 
 from glimpse import sealed, settings
 from glimpse.errors import Invalid
-from glimpse.guard import Guard
+from glimpse.guard import Guard, open_session
 from glimpse.image import ImageRow
 from schemas.images import NEVER_CREATED, is_reserved, is_too_wide
 from schemas.vocabulary import Status
@@ -57,7 +57,7 @@ async def glance_download(ports: Ports, task: Task) -> AsyncIterator[Source]:
     rules = _rules(errand, ports.settings.import_)
     guard = Guard(web_download.as_connected(rules))
     image = f"{errand.endpoint}/v2/images/{method['glance_image_id']}"
-    async with web_download.opened(guard, rules) as session:
+    async with open_session(guard, rules, 2) as session:
         try:
             document = await _document(Download(session, guard, rules, image, errand.headers))
             described = _described(document, ports.settings)

@@ -17,7 +17,7 @@ from yarl import URL
 
 from glimpse import addresses, settings
 from glimpse.errors import Invalid
-from glimpse.guard import Guard
+from glimpse.guard import Guard, open_session
 from services.importer.failures import (
     SOURCE_FORBIDDEN_ADDRESS,
     SOURCE_NOT_FOUND,
@@ -47,7 +47,7 @@ async def web_download(ports: Ports, task: Task) -> AsyncIterator[Source]:
     guard = Guard(as_connected(rules))
     cap = ports.settings.images.size_cap_bytes
     async with (
-        opened(guard, rules) as session,
+        open_session(guard, rules, 2) as session,
         contextlib.aclosing(await _first(session, guard, rules, task)) as download,
         contextlib.aclosing(download.chunks()) as chunks,
     ):
@@ -61,20 +61,6 @@ def as_connected(rules: settings.Import) -> settings.Import:
     if rules.proxy is None:
         return rules
     return rules.model_copy(update={"allowed_networks": EVERYWHERE, "disallowed_networks": ()})
-
-
-def opened(guard: Guard, rules: settings.Import) -> aiohttp.ClientSession:
-    """Return a session that reaches nothing that the guard does not let it reach."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(socket_factory=guard, limit=2),
-        timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=rules.connect_timeout_seconds, sock_read=rules.read_timeout_seconds
-        ),
-        headers={"Accept-Encoding": "identity"},
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,  # no proxy of the environment's: it would connect in our place, past the guard
-    )
 
 
 async def _first(session: aiohttp.ClientSession, guard: Guard, rules: settings.Import, task: Task) -> "Download":
