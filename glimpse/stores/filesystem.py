@@ -8,24 +8,23 @@ atomic `rename`; every process that uses the store must see the same directories
 
 import asyncio
 import contextlib
-import errno
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote
 
 from glimpse import settings
-from glimpse.errors import Conflict, Invalid, NotFound, StoreError, StoreFull
-from glimpse.stores.gathering import LARGEST, Gathering
+from glimpse.errors import Conflict, Invalid, NotFound, StoreError
+from glimpse.stores import durable
+from glimpse.stores.gathering import LARGEST
 from glimpse.stores.store import StoredObject
 from glimpse.stores.threads import Threads
 
 MARKER = ".glimpse-store"
 PART = ".part"
 READ_SIZE = 1024 * 1024
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class FilesystemStore:
@@ -44,7 +43,7 @@ class FilesystemStore:
     def open(self) -> None:
         """Make the directories and mark them as this store's. Raises StoreError when they are another one's."""
         for directory in self.directories:
-            with _failures(f"store {self.name}"):
+            with durable.failures(f"store {self.name}"):
                 (directory.path / PART).mkdir(parents=True, exist_ok=True)
                 _mark(directory.path / MARKER, self.name)
 
@@ -79,10 +78,10 @@ class FilesystemStore:
         part = directory / PART / _part_of(key)
         file = await self._begun(part, key)
         try:
-            kept = await _fill(file, chunks, self._threads)
-            await self._threads.run(_finish, file, part, directory / key)
+            kept = await durable.fill(file, chunks, self._threads)
+            await self._threads.run(durable.finish, file, part, directory / key)
         except BaseException:
-            await asyncio.shield(self._threads.run(_abandon, file, part))
+            await asyncio.shield(self._threads.run(durable.abandon, file, part))
             raise
         return kept
 
@@ -92,7 +91,7 @@ class FilesystemStore:
         if path is None:
             raise NotFound(f"store {self.name} has no {key}")
         left = length
-        with _failures(f"store {self.name}"):
+        with durable.failures(f"store {self.name}"):
             file = await self._threads.run(path.open, "rb", buffering=0)
             try:
                 await self._threads.run(file.seek, offset)
@@ -157,7 +156,7 @@ class FilesystemStore:
     def _roomiest(self) -> Path:
         """Pick the directory to write to: the highest priority first, the most free space among equals."""
         self._require_marks()
-        with _failures(f"store {self.name}"):
+        with durable.failures(f"store {self.name}"):
             best = max(self.directories, key=lambda directory: (directory.priority, _free(directory.path)))
         return best.path
 
@@ -169,13 +168,13 @@ class FilesystemStore:
         except asyncio.CancelledError:
             await asyncio.wait([opening])
             if opening.exception() is None:
-                await self._threads.run(_abandon, opening.result(), part)
+                await self._threads.run(durable.abandon, opening.result(), part)
             raise
 
     def _begin(self, part: Path, key: str) -> BinaryIO:
         if self._existing(key) is not None:
             raise Conflict(f"store {self.name} has {key} already: a key is written once")
-        with _failures(f"store {self.name}"):
+        with durable.failures(f"store {self.name}"):
             part.parent.mkdir(exist_ok=True)
             try:
                 return part.open("xb", buffering=0)
@@ -196,7 +195,7 @@ class FilesystemStore:
     def _require_marks(self) -> None:
         """Raise StoreError unless every directory is this store's: of an empty mount point all bytes seem gone."""
         for directory in self.directories:
-            with _failures(f"store {self.name}"):
+            with durable.failures(f"store {self.name}"):
                 try:
                     _refuse_another(directory.path / MARKER, self.name)
                 except (FileNotFoundError, NotADirectoryError):
@@ -208,7 +207,7 @@ class FilesystemStore:
         self._require_marks()
         for directory in self.directories:
             path = directory.path / key
-            with _failures(f"store {self.name}"):
+            with durable.failures(f"store {self.name}"):
                 # what a dead writer left goes, and what a sleeping one still writes can never be taken for whole
                 (directory.path / PART / _part_of(key)).unlink(missing_ok=True)
                 try:
@@ -216,9 +215,9 @@ class FilesystemStore:
                 except (FileNotFoundError, NotADirectoryError):
                     continue
                 try:
-                    _sync_folder(path.parent)
+                    durable.sync_folder(path.parent)
                 except FileNotFoundError:  # it went with another key just now
-                    _sync_folder(path.parent.parent)
+                    durable.sync_folder(path.parent.parent)
                 if path.parent not in (directory.path, directory.path / PART):
                     with contextlib.suppress(OSError):  # another key is still in it, or was just put there
                         path.parent.rmdir()
@@ -226,7 +225,7 @@ class FilesystemStore:
     def _check(self) -> None:
         self._require_marks()
         for directory in self.directories:
-            with _failures(f"store {self.name}"):
+            with durable.failures(f"store {self.name}"):
                 if not os.access(directory.path / PART, os.W_OK | os.X_OK):
                     raise StoreError(f"store {self.name} can not write to {directory.path}: check its permissions")
 
@@ -253,69 +252,6 @@ def obstacle_to(directory: Path) -> str | None:
     if not os.access(there, os.W_OK | os.X_OK):
         return f"{there} can not be written to: check its permissions"
     return None
-
-
-async def _fill(file: BinaryIO, chunks: AsyncIterable[bytes], threads: Threads) -> int:
-    """Write chunks, several at a time, while the next ones arrive; return how many bytes."""
-    kept, gathering = 0, Gathering()
-    writing: asyncio.Future[None] | None = None
-    try:
-        async for chunk in chunks:
-            kept += len(chunk)
-            if batch := gathering.add(chunk):
-                if writing is not None:
-                    await writing
-                writing = asyncio.ensure_future(threads.run(_write, file, batch))
-        if writing is not None:
-            await writing
-        await threads.run(_write, file, gathering.rest())
-        return kept
-    finally:
-        if writing is not None and not writing.done():
-            await asyncio.wait([writing])  # a thread can not be called back; the file must outlive it
-
-
-def _write(file: BinaryIO, chunks: Sequence[bytes]) -> None:
-    with _failures("the file store"):
-        for begin in range(0, len(chunks), 512):  # as many as one writev takes, and some
-            pieces = [memoryview(chunk) for chunk in chunks[begin : begin + 512]]
-            while pieces:
-                written = os.writev(file.fileno(), pieces)
-                while pieces and written >= len(pieces[0]):
-                    written -= len(pieces.pop(0))
-                if written:
-                    pieces[0] = pieces[0][written:]
-
-
-def _finish(file: BinaryIO, part: Path, target: Path) -> None:
-    """Make written bytes durable under their name, unless that is taken."""
-    with _failures("the file store"):
-        os.fsync(file.fileno())
-        file.close()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(part, target)  # unlike rename, this never replaces
-        except FileExistsError:
-            raise Conflict(f"{target.name} is written already: a key is written once") from None
-        except FileNotFoundError:  # its folder went with another key just now
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(part, target)
-        part.unlink()
-        _sync_folder(target.parent)
-        _sync_folder(target.parent.parent)
-
-
-def _abandon(file: BinaryIO, part: Path) -> None:
-    file.close()
-    part.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _mark(marker: Path, name: str) -> None:
@@ -353,14 +289,3 @@ def _check_key(key: str) -> None:
     parts = key.split("/")
     if not key or "\0" in key or any(part in ("", ".", "..") or part.startswith(".") for part in parts):
         raise Invalid(f"{key!r} is no key: parts between slashes, none empty, none with a dot in front")
-
-
-@contextlib.contextmanager
-def _failures(who: str) -> Iterator[None]:
-    """Tell what the operating system says in the words of the house."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise StoreFull(f"{who} is full: free some space, or add some") from error
-        raise StoreError(f"{who}: {error.strerror or error} ({error.filename or 'no file'})") from error

@@ -62,6 +62,8 @@ def schemas(fields: ImageFields) -> dict[str, Schema]:
             {
                 "Error": obj({"message": TEXT, "code": TEXT, "title": TEXT}, ("message", "code", "title")),
                 **_about_images(fields),
+                **_about_bytes(),
+                **_about_members(),
                 **_about_work(),
                 **_about_the_service(),
                 **_about_definitions(),
@@ -80,7 +82,6 @@ def _about_images(fields: ImageFields) -> dict[str, Schema]:
     for name in fields.defined:
         shown["properties"][name] = _or_empty(shown["properties"][name])
     paging = {"first": TEXT, "next": TEXT, "schema": TEXT}
-    member = _plain(discovery.member())
     return {
         "Image": {**shown, "type": "object", "required": ["id", "status", "visibility", "tags"]},
         "ImageBody": obj(sent, additionalProperties=TEXT),
@@ -100,6 +101,11 @@ def _about_images(fields: ImageFields) -> dict[str, Schema]:
             "type": "array",
             "items": {"oneOf": [obj({op: TEXT, "value": ANYTHING}, (op,)) for op in OPERATIONS]},
         },
+    }
+
+
+def _about_bytes() -> dict[str, Schema]:
+    return {
         "ImportBody": obj(
             {
                 "method": obj(
@@ -130,6 +136,12 @@ def _about_images(fields: ImageFields) -> dict[str, Schema]:
             ("url",),
         ),
         "Locations": {"type": "array", "items": obj({"url": TEXT, "metadata": ANY_OBJECT}, ("url", "metadata"))},
+    }
+
+
+def _about_members() -> dict[str, Schema]:
+    member = _plain(discovery.member())
+    return {
         "Member": {**member, "type": "object", "required": ["member_id", "image_id", "status"]},
         "Members": list_of("Member", "members", schema=TEXT),
         "NewMember": obj({"member": {**TEXT, "minLength": 1, "maxLength": LONGEST}}, ("member",)),
